@@ -1,0 +1,23 @@
+"""The arrays that pass between the stages: their shapes, dtypes and units."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Samples: TypeAlias = npt.NDArray[np.int16]
+"""16 kHz mono audio, int16 ``(n,)``; what every source delivers and the pipeline takes."""
+
+Frames: TypeAlias = npt.NDArray[np.float32]
+"""Pre-emphasised windows, float32 ``(frames, frame length)``, on the int16 scale."""
+
+Coefficients: TypeAlias = npt.NDArray[np.float32]
+"""MFCCs, float32 ``(frames, numcep)``."""
+
+State: TypeAlias = npt.NDArray[np.float32]
+"""Everything a model carries from step to step, float32 ``(batch, state size)``."""
+
+Scores: TypeAlias = npt.NDArray[np.float32]
+"""One probability a keyword, float32 ``(batch, keywords)``, each in [0, 1]."""

@@ -1,0 +1,1 @@
+"""Train, compress, quantize, export and judge models; never imported by the runtime."""
