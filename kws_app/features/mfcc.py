@@ -1,0 +1,126 @@
+"""Mel-frequency cepstral coefficients, equal to ``python_speech_features.mfcc``.
+
+python_speech_features 0.6 is the definition: its parameters, its names, its rounding. It is a dependency of training
+and tests, where every property is held against it; it is not loaded here, because its import pulls in scipy
+(143 MB on disk, half a second on a Pi) and rebuilds its filterbank at every call.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+import numpy as np
+import numpy.typing as npt
+
+from kws_app.arrays import Coefficients, Frames
+
+WINDOWS = {"rectangular": np.ones, "hann": np.hanning, "hamming": np.hamming}
+
+BATCH = 64
+"""Frames in one pass: a block of a minute must not need a hundred megabytes at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class MfccSettings:
+    """Every parameter of ``python_speech_features.mfcc`` under its own name, with its own default.
+
+    ``winfunc`` is a name: rectangular, hann or hamming. ``highfreq`` None is half the sample rate. A frame longer
+    than ``nfft`` is cut, as there.
+    """
+
+    samplerate: int = 16_000
+    winlen: float = 0.025
+    winstep: float = 0.01
+    numcep: int = 13
+    nfilt: int = 26
+    nfft: int = 512
+    lowfreq: float = 0
+    highfreq: float | None = None
+    preemph: float = 0.97
+    ceplifter: int = 22
+    appendEnergy: bool = True
+    winfunc: str = "rectangular"
+
+    @property
+    def frame_length(self) -> int:
+        """Samples of a frame."""
+        return _round_half_up(self.winlen * self.samplerate)
+
+    @property
+    def frame_step(self) -> int:
+        """Samples from frame to frame: the hop."""
+        return _round_half_up(self.winstep * self.samplerate)
+
+
+class Mfcc:
+    """Computes the coefficients of frames; its tables are built once."""
+
+    def __init__(self, settings: MfccSettings) -> None:
+        self._settings = settings
+        self._seen = min(settings.frame_length, settings.nfft)
+        self._window = WINDOWS[settings.winfunc](settings.frame_length)[: self._seen]
+        self._filterbank = filterbank(settings).T  # (bins, nfilt)
+        self._dct = liftered_dct(settings).T  # (nfilt, numcep)
+        # Float64 to the end: numpy's float32 FFT of many rows is several times slower than its float64 one.
+        self._windowed = np.empty((BATCH, self._seen))
+
+    def compute(self, frames: Frames) -> Coefficients:
+        """Return the coefficients of every frame.
+
+        Args:
+            frames: float32 ``(frames, frame length)``, pre-emphasised, on the int16 scale (not divided by 32768).
+
+        Returns:
+            float32 ``(frames, numcep)``. With ``appendEnergy`` coefficient 0 is the log of the frame's energy;
+            the others are liftered with ``1 + L/2 sin(pi n/L)``. Digital silence is finite: zero energy counts as
+            the smallest float64 step, as in python_speech_features.
+        """
+        coefficients = np.empty((len(frames), self._dct.shape[1]), np.float32)
+        for first in range(0, len(frames), BATCH):
+            batch = frames[first : first + BATCH]
+            self._compute(batch, coefficients[first : first + BATCH])
+        return coefficients
+
+    def _compute(self, frames: Frames, out: Coefficients) -> None:
+        windowed = np.multiply(frames[:, : self._seen], self._window, out=self._windowed[: len(frames)])
+        spectrum = np.fft.rfft(windowed, self._settings.nfft)
+        power = (spectrum.real**2 + spectrum.imag**2) / self._settings.nfft
+        out[:] = np.log(_no_zeros(power @ self._filterbank)) @ self._dct
+        if self._settings.appendEnergy:
+            out[:, 0] = np.log(_no_zeros(power.sum(axis=1)))
+
+
+def filterbank(settings: MfccSettings) -> npt.NDArray[np.float64]:
+    """Triangles ``(nfilt, nfft/2 + 1)``, equally spaced in mel, linear in bins, not normalised."""
+    size, rate = settings.nfft, settings.samplerate
+    high = rate / 2 if settings.highfreq is None else settings.highfreq
+    low_mel, high_mel = (2595 * math.log10(1 + hertz / 700) for hertz in (settings.lowfreq, high))
+    mels = np.linspace(low_mel, high_mel, settings.nfilt + 2)
+    edges = np.floor((size + 1) * 700 * (10 ** (mels / 2595) - 1) / rate)
+    bank = np.zeros((settings.nfilt, size // 2 + 1))
+    for row, (left, centre, right) in enumerate(zip(edges, edges[1:], edges[2:], strict=False)):
+        rising, falling = np.arange(int(left), int(centre)), np.arange(int(centre), int(right))
+        bank[row, rising] = (rising - left) / (centre - left)
+        bank[row, falling] = (right - falling) / (right - centre)
+    return bank
+
+
+def liftered_dct(settings: MfccSettings) -> npt.NDArray[np.float64]:
+    """Orthonormal DCT-II with the lifter in its rows, ``(numcep, nfilt)``."""
+    bands, k = settings.nfilt, np.arange(min(settings.numcep, settings.nfilt))
+    dct = math.sqrt(2 / bands) * np.cos(np.pi * np.outer(k, 2 * np.arange(bands) + 1) / (2 * bands))
+    dct[0] /= math.sqrt(2)
+    lifter = settings.ceplifter
+    if lifter > 0:
+        dct *= (1 + lifter / 2 * np.sin(np.pi * k / lifter))[:, None]
+    return dct
+
+
+def _no_zeros(energy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.where(energy == 0, np.finfo(np.float64).eps, energy)
+
+
+def _round_half_up(samples: float) -> int:
+    return int(Decimal(samples).quantize(Decimal("1"), rounding=ROUND_HALF_UP))

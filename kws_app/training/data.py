@@ -1,0 +1,190 @@
+"""Recordings for training: manifests in, clips and running audio out.
+
+Three kinds of folder are read, each by its own manifest (columns are named in the reader that needs them):
+
+- ``wakewords/``, ``speech_commands/``, ``background/``: the layout of the project's shared recordings, of which only
+  the rows of the train split are used;
+- further ``background`` folders with a ``segments.tsv``;
+- folders of synthesized speech, as ``kws-train synthesize`` writes them.
+
+A file that cannot be read is listed and skipped; a speaker who stands in two splits is refused by name.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from kws_app.arrays import Samples
+from kws_app.errors import ConfigError, Fault
+
+RATE = 16_000
+"""Hz; everything here is brought to it."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One spoken word: its audio, and the first and last sample of the word in it."""
+
+    samples: Samples
+    start: int
+    end: int
+    speaker: str
+
+
+@dataclass(slots=True)
+class Corpus:
+    """All that a training hears, decoded and in memory (about 115 MB an hour).
+
+    Running audio is a list of takes: one recording or one reader each, int16 ``(n,)``.
+    """
+
+    keywords: dict[str, list[Clip]] = field(default_factory=dict)
+    synthetic: dict[str, list[Clip]] = field(default_factory=dict)
+    near_misses: list[Clip] = field(default_factory=list)
+    commands: list[Clip] = field(default_factory=list)
+    speech: list[Samples] = field(default_factory=list)
+    other_languages: list[Samples] = field(default_factory=list)
+    noise: list[Samples] = field(default_factory=list)
+    music: list[Samples] = field(default_factory=list)
+    rooms: list[np.ndarray] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    @property
+    def speakers(self) -> int:
+        """How many people said the keywords; synthesized voices are not counted."""
+        return len({clip.speaker for clips in self.keywords.values() for clip in clips})
+
+    @property
+    def hours(self) -> float:
+        """Hours of recordings, synthesized speech included."""
+        clips = [*self.near_misses, *self.commands]
+        for group in (*self.keywords.values(), *self.synthetic.values()):
+            clips += group
+        takes = [*self.speech, *self.other_languages, *self.noise, *self.music]
+        return (sum(len(c.samples) for c in clips) + sum(map(len, takes))) / RATE / 3600
+
+    def add_recordings(self, root: Path, keywords: tuple[str, ...]) -> None:
+        """Add ``wakewords``, ``speech_commands`` and ``background`` below *root*, train split only."""
+        _refuse_shared_speakers(root / "wakewords" / "manifest.tsv")
+        for row in _rows(root / "wakewords" / "manifest.tsv"):
+            keyword = row["word"].replace("-", "_")
+            if (
+                row["path"].startswith("train/")
+                and keyword in keywords
+                and "unsure-times" not in row["flags"]
+            ):
+                self._add_keyword(root / "wakewords" / row["path"], row, keyword)
+        for row in _rows(root / "speech_commands" / "manifest.tsv"):
+            if row["path"].startswith("train/") and not row["word"].startswith("_"):
+                clip = self._clip(root / "speech_commands" / row["path"], row)
+                if clip is not None:
+                    self.commands.append(clip)
+        self.add_background(root / "background" / "train")
+        for path in sorted((root / "background" / "train" / "rirs").glob("*.flac")):
+            response = self._read(path)
+            if response is not None:
+                self.rooms.append(_direct_sound_first(response.astype(np.float32) / 32768))
+
+    def add_background(self, root: Path) -> None:
+        """Add the running audio that *root*/segments.tsv lists, cut where it says clips were joined."""
+        kinds = {
+            "speech": self.speech,
+            "speech_other_languages": self.other_languages,
+            "noise": self.noise,
+            "music": self.music,
+        }
+        decoded: dict[str, Samples | None] = {}
+        for row in _rows(root / "segments.tsv"):
+            takes = kinds.get(row["path"].split("/")[0])
+            if takes is None:
+                continue
+            if row["path"] not in decoded:
+                decoded = {row["path"]: self._read(root / row["path"])}
+            samples = decoded[row["path"]]
+            if samples is not None:
+                takes.append(samples[int(float(row["start_s"]) * RATE) : int(float(row["end_s"]) * RATE)])
+
+    def add_synthetic(self, root: Path, *, split: str = "train") -> None:
+        """Add what ``kws-train synthesize`` wrote to *root*: keywords, near misses and sentences."""
+        for row in _rows(root / "manifest.tsv"):
+            if row.get("split", split) != split:
+                continue
+            clip = self._clip(root / row["path"], row | {"speaker": f"{row['engine']}/{row['voice']}"})
+            if clip is None:
+                continue
+            if row["kind"] == "word":
+                self.synthetic.setdefault(row["keyword"], []).append(clip)
+            elif row["kind"] == "near_miss":
+                self.near_misses.append(clip)
+            else:
+                self.speech.append(clip.samples)
+
+    def _add_keyword(self, path: Path, row: dict[str, str], keyword: str) -> None:
+        clip = self._clip(path, row)
+        if clip is None:
+            return
+        # Around the recording itself most clips hold digital silence, which would give the word away.
+        first, last = int(float(row["rec_start_s"]) * RATE), int(float(row["rec_end_s"]) * RATE)
+        first, last = min(first, clip.start), max(last, clip.end)
+        cut = Clip(clip.samples[first:last], clip.start - first, clip.end - first, clip.speaker)
+        self.keywords.setdefault(keyword, []).append(cut)
+
+    def _clip(self, path: Path, row: dict[str, str]) -> Clip | None:
+        samples = self._read(path)
+        if samples is None:
+            return None
+        start, end = (int(float(row[name]) * RATE) for name in ("speech_start_s", "speech_end_s"))
+        if not 0 <= start < end:
+            start, end = 0, len(samples)
+        return Clip(samples, start, min(end, len(samples)), row["speaker"])
+
+    def _read(self, path: Path) -> Samples | None:
+        """One file at 16 kHz mono, or None with the file noted as skipped."""
+        try:
+            audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        except (OSError, soundfile.LibsndfileError) as error:
+            self.skipped.append(f"{path}: {error}")
+            log.warning("skipped %s: %s", path, error)
+            return None
+        mono = audio.mean(axis=1)
+        if rate != RATE:
+            mono = soxr.resample(mono, rate, RATE)
+        if not len(mono) or not np.isfinite(mono).all() or not mono.any():
+            self.skipped.append(f"{path}: empty, silent, or not finite")
+            return None
+        return np.clip(np.rint(mono * 32768), -32768, 32767).astype(np.int16)
+
+
+def _rows(manifest: Path) -> Iterator[dict[str, str]]:
+    if not manifest.exists():
+        raise ConfigError(
+            Fault(str(manifest), None, "", "no such file; a data folder has its manifest in it")
+        )
+    with manifest.open(newline="", encoding="utf-8") as file:
+        yield from csv.DictReader(file, delimiter="\t")
+
+
+def _refuse_shared_speakers(manifest: Path) -> None:
+    splits: dict[str, set[str]] = {}
+    for row in _rows(manifest):
+        splits.setdefault(row["speaker"], set()).add(row["path"].split("/")[0])
+    shared = sorted(speaker for speaker, names in splits.items() if len(names) > 1)
+    if shared:
+        message = f"stand in more than one split: {', '.join(shared)}; give every speaker one split"
+        raise ConfigError(Fault(str(manifest), None, "speaker", message))
+
+
+def _direct_sound_first(response: np.ndarray) -> np.ndarray:
+    """The room response from its direct sound on, so that a word's place does not move, at most 1 s long."""
+    peak = int(np.argmax(np.abs(response)))
+    return np.asarray(response[max(0, peak - 8) :][:RATE] / np.abs(response[peak]), np.float32)

@@ -1,0 +1,115 @@
+"""The loss on streams: one frame near a word's end must score high, every frame away from the word low.
+
+Max-pooling after Sun et al. 2016 (arXiv 1705.02411), restricted to the word's end as Hou et al. 2020 advise: for
+each word only the best frame of a window around its end counts. Frames of no word are negatives, with the focal
+factor of Lin et al. 2017 (arXiv 1708.02002), so that the many easy ones do not outweigh the few hard ones. Between
+the word's middle and the window's end nothing is asked of its own output.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from kws_app.schema import setting
+
+
+@dataclass(frozen=True, slots=True)
+class LossSettings:
+    """Where a word's frames are, and what a false frame costs."""
+
+    window_before_seconds: float = setting(
+        0.06, between=(0, 1), help="the window begins this long before the end"
+    )
+    window_after_seconds: float = setting(0.32, between=(0, 2), help="and ends this long after it")
+    masked_after_seconds: float = setting(0.8, between=(0, 5), help="after the end, not yet a negative")
+    masked_from: float = setting(0.35, between=(0, 1), help="share of the word after which it is no negative")
+    negative_weight: tuple[float, float] = setting(
+        (0.2, 1.0), help="weight of a negative frame against a word's 1, at the start and at the end"
+    )
+    focus: float = setting(1.0, between=(0, 5), help="focal exponent of negative frames")
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What a chunk of ``frames`` x ``lanes`` should score.
+
+    ``negative`` is float32 ``(frames, lanes, keywords)``, 1 where a high score is wrong. The words are columns of
+    equal length: lane, keyword, and ``frames`` ``(words, window)``, the frames of which the best counts.
+    """
+
+    negative: Tensor
+    lane: Tensor
+    keyword: Tensor
+    frames: Tensor
+
+
+def word_loss(logits: Tensor, targets: Targets, *, pooled: bool) -> Tensor:
+    """Sum over the chunk's words of ``-log p`` at the best frame, or at the mean logit if not *pooled*.
+
+    The mean serves the first epochs, when no frame is better than another for a reason.
+    """
+    if not len(targets.lane):
+        return logits.sum() * 0
+    window = logits[targets.frames, targets.lane[:, None], targets.keyword[:, None]]
+    chosen = window.amax(dim=1) if pooled else window.mean(dim=1)
+    return softplus(-chosen).sum()
+
+
+def negative_loss(logits: Tensor, targets: Targets, *, focus: float) -> Tensor:
+    """Sum over negative frames of ``-p^focus log(1 - p)``."""
+    weight = torch.sigmoid(logits) ** focus * targets.negative
+    return (weight * softplus(logits)).sum()
+
+
+class TargetMaker:
+    """Turns the words of scenes into the targets of chunks.
+
+    Args:
+        settings: the windows.
+        hop_seconds: from frame to frame.
+        window_seconds: length of a frame; frame ``t`` is complete at ``t * hop + window``.
+    """
+
+    def __init__(
+        self, settings: LossSettings, *, hop_seconds: float, window_seconds: float, keywords: int
+    ) -> None:
+        self._settings, self._hop, self._window, self._keywords = (
+            settings,
+            hop_seconds,
+            window_seconds,
+            keywords,
+        )
+
+    def frame(self, seconds: float) -> int:
+        """The first frame that has heard everything up to *seconds*."""
+        return int(np.ceil((seconds - self._window) / self._hop))
+
+    def make(self, words: list[tuple[int, int, float, float]], frames: int, lanes: int) -> Targets:
+        """Targets of a chunk from (lane, keyword, start, end) in seconds from the chunk's first sample.
+
+        A word whose window the chunk cuts asks for nothing in this chunk, but its frames are no negatives either.
+        """
+        settings = self._settings
+        negative = np.ones((frames, lanes, self._keywords), np.float32)
+        before = round(settings.window_before_seconds / self._hop)
+        span = np.arange(before + round(settings.window_after_seconds / self._hop) + 1)
+        rows = []
+        for lane, keyword, start, end in words:
+            last = self.frame(end)
+            first_masked = self.frame(start + settings.masked_from * (end - start))
+            last_masked = last + round(settings.masked_after_seconds / self._hop)
+            negative[max(0, first_masked) : max(0, last_masked + 1), lane, keyword] = 0
+            if last - before >= 0 and last - before + len(span) <= frames:
+                rows.append((lane, keyword, last - before))
+        table = np.array(rows, np.int64).reshape(-1, 3)
+        return Targets(
+            negative=torch.from_numpy(negative),
+            lane=torch.from_numpy(table[:, 0]),
+            keyword=torch.from_numpy(table[:, 1]),
+            frames=torch.from_numpy(table[:, 2:] + span),
+        )

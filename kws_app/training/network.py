@@ -1,0 +1,157 @@
+"""The network that is trained and exported: input normalisation, stacked cells, one output a keyword.
+
+Normalisation is part of the network, so that the daemon cannot differ from the trainer. From MFCCs it
+
+1. goes back to log-mel bands: with as many cepstra as bands the DCT is a rotation that loses nothing, but gradient
+   descent learns from bands what it does not learn from cepstra;
+2. adds a constant to the band energies, so that digital silence and a gated recording look like a quiet room;
+3. subtracts a level that rises in 0.1 s and falls in 3 s, so that loud and quiet speakers look alike;
+4. scales to mean 0 and deviation 1, as measured over the training scenes, and clamps.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kws_app.features.mfcc import MfccSettings
+from kws_app.schema import setting
+from kws_app.training.cells import GRU, Cell, FastGRNN, GhostRNN
+
+CLAMP = 6.0
+RISE_SECONDS, FALL_SECONDS = 0.1, 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Which cells, and how many units."""
+
+    cell: str = setting("GhostRNN", one_of=("GhostRNN", "FastGRNN", "GRU"), help="recurrent cell")
+    hidden: int = setting(160, between=(4, 1024), help="units a layer, ghosts included")
+    layers: int = setting(1, between=(1, 4), help="cells on top of one another")
+    ratio: int = setting(2, between=(2, 8), help="GhostRNN: units to intrinsic units")
+    floor: float = setting(
+        3.0, between=(-36, 20), help="log energy added to every band; 3 is -80 dBFS of white noise"
+    )
+
+
+class Front(nn.Module):
+    """MFCCs to normalised log-mel bands; its state is one number, the level followed.
+
+    ``features`` float32 ``(frames, batch, numcep)``, state ``(batch, 1)``; gives ``(frames, batch, nfilt)``.
+    """
+
+    state_size = 1
+
+    def __init__(self, mfcc: MfccSettings, settings: NetworkSettings) -> None:
+        super().__init__()
+        if mfcc.appendEnergy:
+            raise ValueError("appendEnergy must be off: the log energy in coefficient 0 hides the DCT's own")
+        self.floor = settings.floor
+        self.rise = 1 - math.exp(-mfcc.winstep / RISE_SECONDS)
+        self.fall = 1 - math.exp(-mfcc.winstep / FALL_SECONDS)
+        self.register_buffer("bands", torch.from_numpy(inverse_dct(mfcc)))  # (numcep, nfilt)
+        self.register_buffer("mean", torch.zeros(mfcc.nfilt))
+        self.register_buffer("deviation", torch.ones(mfcc.nfilt))
+
+    def forward(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        relative, state = self.follow(features, state)
+        return ((relative - self.mean) / self.deviation).clamp(-CLAMP, CLAMP), state
+
+    def follow(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Bands relative to the level that follows their mean; level and bands count from the floor."""
+        bands = nn.functional.softplus(features @ self.bands - self.floor)
+        level, levels = state, []
+        for mean in bands.mean(dim=-1, keepdim=True):
+            difference = mean - level
+            level = level + torch.where(difference > 0, self.rise, self.fall) * difference
+            levels.append(level)
+        return bands - torch.stack(levels), level
+
+    def measure(self, features: Tensor) -> None:
+        """Set mean and deviation from ``(frames, batch, numcep)`` features."""
+        relative, _ = self.follow(features, torch.zeros(features.shape[1], 1))
+        self.mean.copy_(relative.mean(dim=(0, 1)))
+        self.deviation.copy_(relative.std(dim=(0, 1)))
+
+
+class Network(nn.Module):
+    """Features to one logit a keyword, with all carried state packed in one tensor.
+
+    Args:
+        mfcc: the features it is fed with.
+        settings: its cells.
+        keywords: how many outputs.
+    """
+
+    def __init__(self, mfcc: MfccSettings, settings: NetworkSettings, keywords: int) -> None:
+        super().__init__()
+        self.front = Front(mfcc, settings)
+        cells: list[Cell] = []
+        width = mfcc.nfilt
+        for _ in range(settings.layers):
+            cells.append(make_cell(settings, width))
+            width = cells[-1].outputs
+        self.cells = nn.ModuleList(cells)
+        self.head = nn.Linear(width, keywords)
+        # Words are rare: start from a low score, or the first steps are spent on learning that alone.
+        nn.init.constant_(self.head.bias, -4.0)
+
+    @property
+    def parts(self) -> list[int]:
+        """State sizes in their packed order: the front's, then each cell's."""
+        return [self.front.state_size, *(cell.state_size for cell in self.cells)]
+
+    @property
+    def parameters_trained(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one frame."""
+        return self.front.bands.numel() + sum(cell.macs for cell in self.cells) + self.head.weight.numel()
+
+    def start(self, batch: int) -> Tensor:
+        """The state of a stream that begins: zeros."""
+        return torch.zeros(batch, sum(self.parts))
+
+    def forward(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits ``(frames, batch, keywords)`` of ``(frames, batch, numcep)``, and the next state."""
+        level, rest = state.split([1, state.shape[1] - 1], dim=1)
+        x, level = self.front(features, level)
+        logits, rest = self.trunk(x, rest)
+        return logits, torch.cat([level, rest], dim=1)
+
+    def trunk(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of normalised bands; the state is that of the cells alone."""
+        states = []
+        for cell, part in zip(self.cells, state.split(self.parts[1:], dim=1), strict=True):
+            x, last = cell(x, part)
+            states.append(last)
+        return self.head(x), torch.cat(states, dim=1)
+
+
+def make_cell(settings: NetworkSettings, width: int) -> Cell:
+    """A cell of *settings* with *width* inputs."""
+    if settings.cell == "GhostRNN":
+        return GhostRNN(width, settings.hidden, r=settings.ratio)
+    return {"FastGRNN": FastGRNN, "GRU": GRU}[settings.cell](width, settings.hidden)
+
+
+def inverse_dct(mfcc: MfccSettings) -> np.ndarray:
+    """The matrix float32 ``(numcep, nfilt)`` that takes cepstra to log-mel bands: orthonormal DCT-II, transposed.
+
+    The lifter is undone with it. With fewer cepstra than bands the bands come out smoothed.
+    """
+    k = np.arange(mfcc.numcep)[:, None]
+    bands = np.arange(mfcc.nfilt)[None, :]
+    dct = np.cos(np.pi * k * (2 * bands + 1) / (2 * mfcc.nfilt)) * math.sqrt(2 / mfcc.nfilt)
+    dct[0] /= math.sqrt(2)
+    lifter = np.ones(mfcc.numcep)
+    if mfcc.ceplifter > 0:
+        lifter = 1 + mfcc.ceplifter / 2 * np.sin(np.pi * np.arange(mfcc.numcep) / mfcc.ceplifter)
+    return (dct / lifter[:, None]).astype(np.float32)

@@ -1,0 +1,80 @@
+"""A recipe: one YAML file that says everything a model is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from kws_app.errors import ConfigError, Fault
+from kws_app.features.mfcc import MfccSettings
+from kws_app.schema import read, setting
+from kws_app.training.losses import LossSettings
+from kws_app.training.network import NetworkSettings
+from kws_app.training.scenes import SceneSettings
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordRecipe:
+    """One word: what people say, and how often scenes hold it."""
+
+    phrase: str = setting("", help="as spoken; the keyword with spaces if empty")
+    language: str = setting("en", help="ISO 639 code")
+    weight: float = setting(1.0, between=(0, 100), help="how often it is drawn, relative to the other words")
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSettings:
+    """How long, how fast."""
+
+    hours: float = setting(18.0, between=(0.01, 10_000), help="hours of scenes composed, a shard an hour")
+    epochs: int = setting(24, between=(1, 100_000), help="passes over the scenes")
+    lanes: int = setting(64, between=(1, 4096), help="streams that go on side by side")
+    chunk_seconds: float = setting(
+        3.0, between=(0.5, 60), help="gradients go back this far; the state goes on"
+    )
+    rate: float = setting(3e-3, between=(0, 1), help="peak learning rate; half a cosine takes it to 2 %")
+    weight_decay: float = setting(0.01, between=(0, 1), help="of AdamW")
+    average: float = setting(
+        0.998, between=(0, 1), help="decay of the weights' moving average, which is exported"
+    )
+    mean_epochs: int = setting(1, between=(0, 1000), help="epochs before max-pooling begins")
+    masked_lanes: float = setting(
+        0.5, between=(0, 1), help="lanes with a group of bands masked (SpecAugment)"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """See the fields; every one but ``name`` and ``keywords`` has a default."""
+
+    name: str = setting(help="of the model")
+    keywords: dict[str, KeywordRecipe] = setting(help="identifier to how it is spoken and drawn")
+    seed: int = setting(0, between=(0, 2**31), help="of scenes, weights and order")
+    features: MfccSettings = field(default_factory=MfccSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    scenes: SceneSettings = field(default_factory=SceneSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+
+
+def read_recipe(name: str) -> Recipe:
+    """The recipe of that name that came with the project, or the one in the file of that path.
+
+    Raises:
+        ConfigError: no such recipe, or every mistake in it.
+    """
+    shipped = resources.files("kws_app.training") / "recipes"
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        if not path.is_file():
+            raise ConfigError(Fault(name, None, "", "no such recipe file"))
+        return read(path.read_text(encoding="utf-8"), Recipe, file=name).value
+    known = sorted(
+        entry.name.removesuffix(".yaml") for entry in shipped.iterdir() if entry.name.endswith(".yaml")
+    )
+    if name not in known:
+        raise ConfigError(
+            Fault(name, None, "", f"no such recipe; there are {', '.join(known)}, or give a .yaml file")
+        )
+    return read((shipped / f"{name}.yaml").read_text(encoding="utf-8"), Recipe, file=f"{name}.yaml").value

@@ -1,0 +1,266 @@
+"""Scenes: half-minutes of composed sound with the keywords' places known, as features in shards on disk.
+
+A recurrent network that carries its state for days must be trained on streams, not on clips. A scene is words and
+running speech after one another in one room, over one bed of noise, through one microphone, at one level; both
+classes go through the same chain, so that nothing but the word tells them apart.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from kws_app.arrays import Coefficients, Samples
+from kws_app.features.framing import Framing
+from kws_app.features.mfcc import Mfcc, MfccSettings
+from kws_app.schema import setting
+from kws_app.training import augment
+from kws_app.training.augment import Audio, decibels, rms
+from kws_app.training.data import RATE, Clip, Corpus
+
+Events = npt.NDArray[np.int32]
+"""One row an event: scene, keyword index, first and last sample of the word in the scene."""
+
+
+@dataclass(frozen=True, slots=True)
+class SceneSettings:
+    """What scenes are made of. Shares are probabilities; decibels are relative to the speech in the scene."""
+
+    seconds: float = setting(30.0, between=(5, 600), help="length of a scene")
+    word_share: float = setting(0.5, between=(0, 1), help="scenes with keywords; the rest hold none")
+    speech_share: float = setting(0.32, between=(0, 1), help="scenes of running speech")
+    noise_share: float = setting(0.1, between=(0, 1), help="scenes of noise alone; what is left is music")
+    synthetic_share: float = setting(0.25, between=(0, 1), help="keywords said by a synthesizer")
+    near_miss_share: float = setting(0.12, between=(0, 1), help="items that are near misses")
+    bed_share: float = setting(
+        0.65, between=(0, 1), help="scenes with noise, music or talk behind the speech"
+    )
+    bed_snr: tuple[float, float] = setting((0.0, 25.0), help="speech over bed, dB")
+    floor_below: tuple[float, float] = setting((30.0, 60.0), help="stationary noise below the speech, dB")
+    room_share: float = setting(
+        0.4, between=(0, 1), help="scenes in a room, half measured and half simulated"
+    )
+    coded_share: float = setting(0.4, between=(0, 1), help="words that made a trip through Opus")
+    coloured_share: float = setting(0.7, between=(0, 1), help="scenes through a coloured microphone")
+    clipped_share: float = setting(0.05, between=(0, 1), help="scenes that clip")
+    level_dbfs: tuple[float, float] = setting((-48.0, -8.0), help="level of the speech, dB below full scale")
+    speed: tuple[float, float] = setting((0.85, 1.17), help="factor of tempo and pitch")
+
+
+@dataclass(slots=True)
+class _Track:
+    """Speech as it is laid down: rms about 1 where somebody talks, zero between."""
+
+    audio: Audio
+    words: list[tuple[int, int, int]]
+    cursor: int = 0
+
+    @property
+    def room_left(self) -> int:
+        return len(self.audio) - self.cursor
+
+    def lay(self, item: Audio, *, gap: int) -> int:
+        """Add *item* after *gap* samples of nothing; returns where it begins."""
+        begin = self.cursor + gap
+        item = item[: max(0, len(self.audio) - begin)]
+        self.audio[begin : begin + len(item)] += item
+        self.cursor = begin + len(item)
+        return begin
+
+
+class SceneBuilder:
+    """Composes scenes from a corpus; the same generator gives the same scene."""
+
+    def __init__(
+        self, corpus: Corpus, keywords: tuple[str, ...], weights: dict[str, float], settings: SceneSettings
+    ):
+        self._corpus, self._keywords, self._settings = corpus, keywords, settings
+        wanted = np.array([weights.get(keyword, 1.0) for keyword in keywords])
+        self._chances = wanted / wanted.sum()
+        self._simulated = augment.simulated_rooms(np.random.default_rng(0), 150)
+        self._coded: dict[int, Audio] = {}
+
+    def build(self, rng: np.random.Generator) -> tuple[Samples, list[tuple[int, int, int]]]:
+        """One scene: int16 audio, and (keyword index, first sample, last sample) of every keyword in it."""
+        settings = self._settings
+        track = _Track(np.zeros(int(settings.seconds * RATE), np.float32), [])
+        kind = rng.random()
+        if kind < settings.word_share:
+            self._lay_words(rng, track)
+        elif kind < settings.word_share + settings.speech_share:
+            self._lay_speech(rng, track)
+        else:
+            is_noise = kind < settings.word_share + settings.speech_share + settings.noise_share
+            self._lay_take(rng, track, self._corpus.noise if is_noise else self._corpus.music)
+        return self._record(rng, track.audio), track.words
+
+    # -- what is said
+
+    def _lay_words(self, rng: np.random.Generator, track: _Track) -> None:
+        track.cursor = int(rng.uniform(0.2, 2.0) * RATE)
+        while track.room_left > 2.5 * RATE:
+            draw = rng.random()
+            if draw < 0.62:
+                self._lay_keyword(rng, track)
+            elif draw < 0.62 + self._settings.near_miss_share:
+                self._lay_clip(rng, track, self._corpus.near_misses or self._corpus.commands)
+            elif draw < 0.80:
+                self._lay_clip(rng, track, self._corpus.commands)
+            else:
+                snippet = self._speech(rng, rng.uniform(0.5, 3.0))
+                track.lay(self._spoken(rng, snippet), gap=_pause(rng))
+
+    def _lay_keyword(self, rng: np.random.Generator, track: _Track) -> None:
+        index = int(rng.choice(len(self._keywords), p=self._chances))
+        keyword = self._keywords[index]
+        synthetic = self._corpus.synthetic.get(keyword, [])
+        real = self._corpus.keywords.get(keyword, [])
+        clips = (
+            synthetic if synthetic and (not real or rng.random() < self._settings.synthetic_share) else real
+        )
+        begin, speed, clip = self._lay_clip(rng, track, clips)
+        end = begin + round(clip.end / speed)
+        if end < len(track.audio):
+            track.words.append((index, begin + round(clip.start / speed), end))
+
+    def _lay_clip(
+        self, rng: np.random.Generator, track: _Track, clips: list[Clip]
+    ) -> tuple[int, float, Clip]:
+        clip = clips[rng.integers(len(clips))]
+        audio = self._audio(rng, clip)
+        audio = audio / rms(audio[clip.start : clip.end])
+        speed = float(rng.uniform(*self._settings.speed))
+        item = augment.fade(augment.change_speed(audio, speed)) * decibels(rng.uniform(-4, 4))
+        return track.lay(np.asarray(item, np.float32), gap=_pause(rng)), speed, clip
+
+    def _lay_speech(self, rng: np.random.Generator, track: _Track) -> None:
+        foreign = bool(self._corpus.other_languages) and rng.random() < 0.15
+        while track.room_left > RATE // 2:
+            if not foreign and self._corpus.near_misses and rng.random() < self._settings.near_miss_share:
+                self._lay_clip(rng, track, self._corpus.near_misses)
+            elif rng.random() < 0.1:
+                self._lay_clip(rng, track, self._corpus.commands)
+            else:
+                snippet = self._speech(rng, rng.uniform(2.0, 15.0), foreign=foreign)
+                track.lay(self._spoken(rng, snippet), gap=_pause(rng) // 2)
+
+    def _lay_take(self, rng: np.random.Generator, track: _Track, takes: list[Samples]) -> None:
+        while track.room_left > 0:
+            piece = _crop(rng, _draw(rng, takes), track.room_left)
+            track.lay(augment.fade(piece / rms(piece)) * np.float32(decibels(rng.uniform(-4, 4))), gap=0)
+
+    def _speech(self, rng: np.random.Generator, seconds: float, *, foreign: bool = False) -> Audio:
+        takes = self._corpus.other_languages if foreign else self._corpus.speech
+        return _crop(rng, _draw(rng, takes), int(seconds * RATE))
+
+    def _spoken(self, rng: np.random.Generator, snippet: Audio) -> Audio:
+        changed = augment.change_speed(snippet, float(rng.uniform(*self._settings.speed)))
+        # The level of talk is that of its loud part: pauses inside must not make the rest louder.
+        level = float(np.sqrt(np.percentile(np.square(changed), 75) * 2 + 1e-12)) + rms(changed)
+        return np.asarray(augment.fade(changed) / level * decibels(rng.uniform(-4, 6)), np.float32)
+
+    def _audio(self, rng: np.random.Generator, clip: Clip) -> Audio:
+        if rng.random() >= self._settings.coded_share:
+            return clip.samples.astype(np.float32) / 32768
+        if id(clip) not in self._coded:
+            self._coded[id(clip)] = augment.through_opus(clip.samples.astype(np.float32) / 32768)
+        return self._coded[id(clip)]
+
+    # -- where it is said, and what hears it
+
+    def _record(self, rng: np.random.Generator, speech: Audio) -> Samples:
+        """Room, bed, floor, microphone, level, clipping: int16 audio of the whole scene."""
+        settings = self._settings
+        if rng.random() < settings.room_share:
+            rooms = self._corpus.rooms if self._corpus.rooms and rng.random() < 0.5 else self._simulated
+            speech = augment.reverberate(speech, rooms[rng.integers(len(rooms))])
+        scene = speech + decibels(-rng.uniform(*settings.floor_below)) * augment.coloured_noise(
+            rng, len(speech)
+        )
+        if rng.random() < settings.bed_share:
+            scene += decibels(-rng.uniform(*settings.bed_snr)) * self._bed(rng, len(speech))
+        if rng.random() < settings.coloured_share:
+            scene = augment.colour(rng, scene)
+        gain = decibels(rng.uniform(*settings.level_dbfs))
+        if rng.random() < settings.clipped_share:
+            gain = decibels(rng.uniform(-6, 6))
+        return np.clip(np.rint(scene * (gain * 32768)), -32768, 32767).astype(np.int16)
+
+    def _bed(self, rng: np.random.Generator, length: int) -> Audio:
+        """What goes on behind the speech, rms 1: noise, music, a crowd, or one talker (a television)."""
+        corpus = self._corpus
+        kind = rng.choice(["noise", "music", "crowd", "television"], p=[0.55, 0.2, 0.15, 0.1])
+        layers = {
+            "noise": [corpus.noise],
+            "music": [corpus.music],
+            "crowd": [corpus.speech] * int(rng.integers(3, 6)),
+            "television": [corpus.speech],
+        }[str(kind)]
+        bed = np.zeros(length, np.float32)
+        for takes in layers:
+            filled = 0
+            while filled < length:
+                piece = augment.fade(_crop(rng, _draw(rng, takes), length - filled))
+                bed[filled : filled + len(piece)] += piece / rms(piece)
+                filled += len(piece)
+        return bed / np.float32(rms(bed))
+
+
+def _pause(rng: np.random.Generator) -> int:
+    """Samples between two items: often a breath, at times none."""
+    return int(RATE * (rng.uniform(0.25, 1.8) if rng.random() < 0.8 else rng.uniform(0.02, 0.25)))
+
+
+def _draw(rng: np.random.Generator, takes: list[Samples]) -> Samples:
+    return takes[rng.integers(len(takes))]
+
+
+def _crop(rng: np.random.Generator, take: Samples, length: int) -> Audio:
+    start = int(rng.integers(max(1, len(take) - length)))
+    return take[start : start + length].astype(np.float32) / 32768
+
+
+# -- shards
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Scenes as the trainer reads them: features float32 ``(scenes, frames, coefficients)``, and their events."""
+
+    features: Coefficients
+    events: Events
+
+
+def write_shard(
+    path: Path, builder: SceneBuilder, mfcc: MfccSettings, *, scenes: int, seed: tuple[int, ...]
+) -> None:
+    """Compose *scenes* scenes and write them; a shard is whole or absent."""
+    compute, features, events = Mfcc(mfcc), [], []
+    for scene in range(scenes):
+        samples, words = builder.build(np.random.default_rng((*seed, scene)))
+        frames = Framing(mfcc).push(samples)
+        features.append(compute.compute(frames).copy())
+        events += [(scene, *word) for word in words]
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.savez(file, features=np.stack(features), events=np.array(events, np.int32).reshape(-1, 4))
+    os.replace(partial, path)
+
+
+def read_shards(paths: list[Path], notice: Callable[[str], None] = lambda _: None) -> Shard:
+    """All shards as one, the events' scene numbers shifted to fit."""
+    features, events, first = [], [], 0
+    for path in paths:
+        with np.load(path) as arrays:
+            features.append(arrays["features"])
+            moved = arrays["events"].copy()
+        moved[:, 0] += first
+        events.append(moved)
+        first += len(features[-1])
+        notice(path.name)
+    return Shard(np.concatenate(features), np.concatenate(events))
