@@ -175,9 +175,7 @@ class _GhostSequence(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, Wx: Tensor, s: Tensor, U: Tensor, b_c: Tensor, Phi: Tensor, b_phi: Tensor
-    ) -> Tensor:
+    def forward(ctx: Any, Wx: Tensor, s: Tensor, U: Tensor, b_c: Tensor, Phi: Tensor, b_phi: Tensor) -> Tensor:
         frames, m = len(Wx), s.shape[-1]
         g = torch.tanh(torch.addmm(b_phi, s, Phi.T))
         h0 = torch.cat([s, g], dim=-1)

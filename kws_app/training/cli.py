@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import importlib
-import logging
-import sys
-from collections.abc import Sequence
-
-from kws_app.errors import KwsError
-
 COMMANDS = {
     "synthesize": "kws_app.training.synthesize",
     "train": "kws_app.training.commands",

@@ -78,11 +78,7 @@ class Corpus:
         _refuse_shared_speakers(root / "wakewords" / "manifest.tsv")
         for row in _rows(root / "wakewords" / "manifest.tsv"):
             keyword = row["word"].replace("-", "_")
-            if (
-                row["path"].startswith("train/")
-                and keyword in keywords
-                and "unsure-times" not in row["flags"]
-            ):
+            if row["path"].startswith("train/") and keyword in keywords and "unsure-times" not in row["flags"]:
                 self._add_keyword(root / "wakewords" / row["path"], row, keyword)
         for row in _rows(root / "speech_commands" / "manifest.tsv"):
             if row["path"].startswith("train/") and not row["word"].startswith("_"):
@@ -167,9 +163,7 @@ class Corpus:
 
 def _rows(manifest: Path) -> Iterator[dict[str, str]]:
     if not manifest.exists():
-        raise ConfigError(
-            Fault(str(manifest), None, "", "no such file; a data folder has its manifest in it")
-        )
+        raise ConfigError(Fault(str(manifest), None, "", "no such file; a data folder has its manifest in it"))
     with manifest.open(newline="", encoding="utf-8") as file:
         yield from csv.DictReader(file, delimiter="\t")
 

@@ -179,9 +179,7 @@ def _gru(graph: _Graph, cell: GRU, x: str, h: str) -> tuple[str, str]:
 # -- the check, and the file
 
 
-def stream_scores(
-    model: bytes, features: npt.NDArray[np.float32], state_size: int
-) -> npt.NDArray[np.float32]:
+def stream_scores(model: bytes, features: npt.NDArray[np.float32], state_size: int) -> npt.NDArray[np.float32]:
     """Scores ``(frames, keywords)`` of *features* ``(frames, coefficients)``, one step a frame."""
     runner, state = session(model), np.zeros((1, state_size), np.float32)
     scores = []
@@ -212,9 +210,7 @@ def export(network: Network, card: Card, path: Path, features: npt.NDArray[np.fl
     stepped = stream_scores(model, features, state_size)
     same = float(np.abs(stepped - network_scores(quantized(network), features)).max())
     if not same <= SAME_WEIGHTS_TOLERANCE:
-        raise ModelError(
-            f"{path}: not written: graph and network differ by {same:.2g} over {len(features)} frames"
-        )
+        raise ModelError(f"{path}: not written: graph and network differ by {same:.2g} over {len(features)} frames")
     cost = float(np.abs(stepped - network_scores(network, features)).mean())
     if not cost <= INT8_TOLERANCE:
         raise ModelError(f"{path}: not written: int8 weights change the scores by {cost:.2g} on average")

@@ -22,9 +22,7 @@ from kws_app.schema import setting
 class LossSettings:
     """Where a word's frames are, and what a false frame costs."""
 
-    window_before_seconds: float = setting(
-        0.06, between=(0, 1), help="the window begins this long before the end"
-    )
+    window_before_seconds: float = setting(0.06, between=(0, 1), help="the window begins this long before the end")
     window_after_seconds: float = setting(0.32, between=(0, 2), help="and ends this long after it")
     masked_after_seconds: float = setting(0.8, between=(0, 5), help="after the end, not yet a negative")
     masked_from: float = setting(0.35, between=(0, 1), help="share of the word after which it is no negative")
@@ -75,9 +73,7 @@ class TargetMaker:
         window_seconds: length of a frame; frame ``t`` is complete at ``t * hop + window``.
     """
 
-    def __init__(
-        self, settings: LossSettings, *, hop_seconds: float, window_seconds: float, keywords: int
-    ) -> None:
+    def __init__(self, settings: LossSettings, *, hop_seconds: float, window_seconds: float, keywords: int) -> None:
         self._settings, self._hop, self._window, self._keywords = (
             settings,
             hop_seconds,

@@ -34,9 +34,7 @@ class NetworkSettings:
     hidden: int = setting(160, between=(4, 1024), help="units a layer, ghosts included")
     layers: int = setting(1, between=(1, 4), help="cells on top of one another")
     ratio: int = setting(2, between=(2, 8), help="GhostRNN: units to intrinsic units")
-    floor: float = setting(
-        3.0, between=(-36, 20), help="log energy added to every band; 3 is -80 dBFS of white noise"
-    )
+    floor: float = setting(3.0, between=(-36, 20), help="log energy added to every band; 3 is -80 dBFS of white noise")
 
 
 class Front(nn.Module):

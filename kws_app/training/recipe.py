@@ -30,18 +30,12 @@ class ScheduleSettings:
     hours: float = setting(18.0, between=(0.01, 10_000), help="hours of scenes composed, a shard an hour")
     epochs: int = setting(24, between=(1, 100_000), help="passes over the scenes")
     lanes: int = setting(64, between=(1, 4096), help="streams that go on side by side")
-    chunk_seconds: float = setting(
-        3.0, between=(0.5, 60), help="gradients go back this far; the state goes on"
-    )
+    chunk_seconds: float = setting(3.0, between=(0.5, 60), help="gradients go back this far; the state goes on")
     rate: float = setting(3e-3, between=(0, 1), help="peak learning rate; half a cosine takes it to 2 %")
     weight_decay: float = setting(0.01, between=(0, 1), help="of AdamW")
-    average: float = setting(
-        0.998, between=(0, 1), help="decay of the weights' moving average, which is exported"
-    )
+    average: float = setting(0.998, between=(0, 1), help="decay of the weights' moving average, which is exported")
     mean_epochs: int = setting(1, between=(0, 1000), help="epochs before max-pooling begins")
-    masked_lanes: float = setting(
-        0.5, between=(0, 1), help="lanes with a group of bands masked (SpecAugment)"
-    )
+    masked_lanes: float = setting(0.5, between=(0, 1), help="lanes with a group of bands masked (SpecAugment)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +64,7 @@ def read_recipe(name: str) -> Recipe:
         if not path.is_file():
             raise ConfigError(Fault(name, None, "", "no such recipe file"))
         return read(path.read_text(encoding="utf-8"), Recipe, file=name).value
-    known = sorted(
-        entry.name.removesuffix(".yaml") for entry in shipped.iterdir() if entry.name.endswith(".yaml")
-    )
+    known = sorted(entry.name.removesuffix(".yaml") for entry in shipped.iterdir() if entry.name.endswith(".yaml"))
     if name not in known:
-        raise ConfigError(
-            Fault(name, None, "", f"no such recipe; there are {', '.join(known)}, or give a .yaml file")
-        )
+        raise ConfigError(Fault(name, None, "", f"no such recipe; there are {', '.join(known)}, or give a .yaml file"))
     return read((shipped / f"{name}.yaml").read_text(encoding="utf-8"), Recipe, file=f"{name}.yaml").value

@@ -37,14 +37,10 @@ class SceneSettings:
     noise_share: float = setting(0.1, between=(0, 1), help="scenes of noise alone; what is left is music")
     synthetic_share: float = setting(0.25, between=(0, 1), help="keywords said by a synthesizer")
     near_miss_share: float = setting(0.12, between=(0, 1), help="items that are near misses")
-    bed_share: float = setting(
-        0.65, between=(0, 1), help="scenes with noise, music or talk behind the speech"
-    )
+    bed_share: float = setting(0.65, between=(0, 1), help="scenes with noise, music or talk behind the speech")
     bed_snr: tuple[float, float] = setting((0.0, 25.0), help="speech over bed, dB")
     floor_below: tuple[float, float] = setting((30.0, 60.0), help="stationary noise below the speech, dB")
-    room_share: float = setting(
-        0.4, between=(0, 1), help="scenes in a room, half measured and half simulated"
-    )
+    room_share: float = setting(0.4, between=(0, 1), help="scenes in a room, half measured and half simulated")
     coded_share: float = setting(0.4, between=(0, 1), help="words that made a trip through Opus")
     coloured_share: float = setting(0.7, between=(0, 1), help="scenes through a coloured microphone")
     clipped_share: float = setting(0.05, between=(0, 1), help="scenes that clip")
@@ -76,9 +72,7 @@ class _Track:
 class SceneBuilder:
     """Composes scenes from a corpus; the same generator gives the same scene."""
 
-    def __init__(
-        self, corpus: Corpus, keywords: tuple[str, ...], weights: dict[str, float], settings: SceneSettings
-    ):
+    def __init__(self, corpus: Corpus, keywords: tuple[str, ...], weights: dict[str, float], settings: SceneSettings):
         self._corpus, self._keywords, self._settings = corpus, keywords, settings
         wanted = np.array([weights.get(keyword, 1.0) for keyword in keywords])
         self._chances = wanted / wanted.sum()
@@ -120,17 +114,13 @@ class SceneBuilder:
         keyword = self._keywords[index]
         synthetic = self._corpus.synthetic.get(keyword, [])
         real = self._corpus.keywords.get(keyword, [])
-        clips = (
-            synthetic if synthetic and (not real or rng.random() < self._settings.synthetic_share) else real
-        )
+        clips = synthetic if synthetic and (not real or rng.random() < self._settings.synthetic_share) else real
         begin, speed, clip = self._lay_clip(rng, track, clips)
         end = begin + round(clip.end / speed)
         if end < len(track.audio):
             track.words.append((index, begin + round(clip.start / speed), end))
 
-    def _lay_clip(
-        self, rng: np.random.Generator, track: _Track, clips: list[Clip]
-    ) -> tuple[int, float, Clip]:
+    def _lay_clip(self, rng: np.random.Generator, track: _Track, clips: list[Clip]) -> tuple[int, float, Clip]:
         clip = clips[rng.integers(len(clips))]
         audio = self._audio(rng, clip)
         audio = audio / rms(audio[clip.start : clip.end])
@@ -179,9 +169,7 @@ class SceneBuilder:
         if rng.random() < settings.room_share:
             rooms = self._corpus.rooms if self._corpus.rooms and rng.random() < 0.5 else self._simulated
             speech = augment.reverberate(speech, rooms[rng.integers(len(rooms))])
-        scene = speech + decibels(-rng.uniform(*settings.floor_below)) * augment.coloured_noise(
-            rng, len(speech)
-        )
+        scene = speech + decibels(-rng.uniform(*settings.floor_below)) * augment.coloured_noise(rng, len(speech))
         if rng.random() < settings.bed_share:
             scene += decibels(-rng.uniform(*settings.bed_snr)) * self._bed(rng, len(speech))
         if rng.random() < settings.coloured_share:
@@ -236,9 +224,7 @@ class Shard:
     events: Events
 
 
-def write_shard(
-    path: Path, builder: SceneBuilder, mfcc: MfccSettings, *, scenes: int, seed: tuple[int, ...]
-) -> None:
+def write_shard(path: Path, builder: SceneBuilder, mfcc: MfccSettings, *, scenes: int, seed: tuple[int, ...]) -> None:
     """Compose *scenes* scenes and write them; a shard is whole or absent."""
     compute, features, events = Mfcc(mfcc), [], []
     for scene in range(scenes):

@@ -92,7 +92,7 @@ class Lanes:
             for position in nearby:
                 shift = (position * length - first) * self._hop
                 for keyword, start, end in self._words.get(int(order[lane, position]), ()):
-                    if -2.0 < end + shift and start + shift < self._frames * self._hop:
+                    if end + shift > -2.0 and start + shift < self._frames * self._hop:
                         found.append((lane, keyword, start + shift, end + shift))
         return found
 
@@ -123,9 +123,7 @@ class Trainer:
 
     def run(self) -> Network:
         """Train to the end; returns the averaged network."""
-        bar = tqdm(
-            total=self.steps, initial=self.epoch * self._lanes.chunks, desc=self._recipe.name, unit="chunk"
-        )
+        bar = tqdm(total=self.steps, initial=self.epoch * self._lanes.chunks, desc=self._recipe.name, unit="chunk")
         while self.epoch < self._recipe.schedule.epochs:
             self._train_epoch(bar)
             self.epoch += 1
@@ -159,15 +157,10 @@ class Trainer:
         with (self._work / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
-    def _losses(
-        self, chunk: Chunk, rng: np.random.Generator, *, pooled: bool
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def _losses(self, chunk: Chunk, rng: np.random.Generator, *, pooled: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """Word and negative loss of a chunk; the state goes on, its gradient does not."""
         targets = Targets(
-            *(
-                getattr(chunk.targets, name).to(self._device)
-                for name in ("negative", "lane", "keyword", "frames")
-            )
+            *(getattr(chunk.targets, name).to(self._device) for name in ("negative", "lane", "keyword", "frames"))
         )
         level, rest = self._state.split([1, self._state.shape[1] - 1], dim=1)
         with torch.no_grad():
