@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from kws_app.arrays import Frames, Samples
 from kws_app.features.mfcc import MfccSettings
@@ -18,14 +19,16 @@ class Framing:
 
     def __init__(self, settings: MfccSettings) -> None:
         self.length, self.step = settings.frame_length, settings.frame_step
-        self._preemph = np.float32(settings.preemph)
+        self._preemph = settings.preemph
+        self._none = np.empty((0, self.length))
+        self._signal = np.empty(2 * self.length)  # grows to the largest block that comes, then stays
         self.reset()
 
     def reset(self) -> None:
         """Begin a new stream: the next sample is its first."""
-        self._last: np.float32 | None = None
-        self._kept = np.empty(0, np.float32)
-        self._ahead = 0  # samples still to pass over before the next frame: only if step > length
+        self._last = 0  # the raw sample before; zero leaves a stream's very first sample as it is
+        self._start = 0  # of the next frame, in the buffer; past the end if frames do not touch (step > length)
+        self._end = 0  # of what the buffer holds
 
     def push(self, samples: Samples) -> Frames:
         """Return the frames that *samples* complete.
@@ -34,28 +37,37 @@ class Framing:
             samples: int16 ``(n,)``, any n.
 
         Returns:
-            float32 ``(frames, length)`` on the int16 scale: a view, to be read before the next call.
+            float64 ``(frames, length)`` on the int16 scale: a view, overwritten by the next call.
         """
-        signal = np.concatenate([self._kept, self._emphasised(samples)])
-        count = max(0, (len(signal) - self._ahead - self.length) // self.step + 1)
-        used = self._ahead + count * self.step
-        frames = _windows(signal[self._ahead :], self.length, self.step)[:count]
-        self._kept, self._ahead = signal[used:].copy(), max(0, used - len(signal))
+        self._append(samples)
+        count = (self._end - self._start - self.length) // self.step + 1
+        if count <= 0:
+            return self._none
+        width = self._signal.itemsize
+        # sliding_window_view gives the same view, and takes longer than all the rest of this method
+        frames: Frames = np.ndarray(
+            (count, self.length), np.float64, self._signal, self._start * width, (self.step * width, width)
+        )
+        self._start += count * self.step
         return frames
 
-    def _emphasised(self, samples: Samples) -> Frames:
-        emphasised = samples.astype(np.float32)
+    def _append(self, samples: Samples) -> None:
         if not len(samples):
-            return emphasised
-        raw = emphasised.copy()
-        emphasised[1:] -= self._preemph * raw[:-1]
-        if self._last is not None:  # a stream's very first sample stays as it is
-            emphasised[0] -= self._preemph * self._last
-        self._last = raw[-1]
-        return emphasised
+            return
+        emphasised = self._room_for(len(samples))
+        np.multiply(samples[:-1], -self._preemph, out=emphasised[1:])
+        emphasised[0] = -self._preemph * self._last
+        emphasised += samples
+        self._last = int(samples[-1])
 
-
-def _windows(signal: Frames, length: int, step: int) -> Frames:
-    if len(signal) < length:
-        return np.empty((0, length), np.float32)
-    return np.lib.stride_tricks.sliding_window_view(signal, length)[::step]
+    def _room_for(self, count: int) -> npt.NDArray[np.float64]:
+        """The next *count* places of the buffer, after what it still needs has moved to its front."""
+        kept = self._signal[self._start : self._end]
+        size = len(kept) + count
+        signal = (
+            self._signal if size <= len(self._signal) else np.empty(self.length + count)
+        )  # less than a frame is ever kept
+        signal[: len(kept)] = kept
+        self._start, self._end = max(0, self._start - self._end), size
+        self._signal = signal
+        return signal[len(kept) : size]

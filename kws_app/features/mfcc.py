@@ -8,6 +8,7 @@ and tests, where every property is held against it; it is not loaded here, becau
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -16,10 +17,14 @@ import numpy.typing as npt
 
 from kws_app.arrays import Coefficients, Frames
 
-WINDOWS = {"rectangular": np.ones, "hann": np.hanning, "hamming": np.hamming}
+WINDOWS: dict[str, Callable[[int], npt.NDArray[np.float64]]] = {
+    "rectangular": np.ones,
+    "hann": np.hanning,
+    "hamming": np.hamming,
+}
 
-BATCH = 64
-"""Frames in one pass: a block of a minute must not need a hundred megabytes at once."""
+BATCH = 32
+"""Frames in one pass: more gain nothing, and a block of a minute must not need a hundred megabytes at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +60,27 @@ class MfccSettings:
 
 
 class Mfcc:
-    """Computes the coefficients of frames; its tables are built once."""
+    """Computes the coefficients of frames; its tables and buffers are made once."""
 
     def __init__(self, settings: MfccSettings) -> None:
-        self._settings = settings
+        self._appends_energy = settings.appendEnergy
         self._seen = min(settings.frame_length, settings.nfft)
         self._window = WINDOWS[settings.winfunc](settings.frame_length)[: self._seen]
-        self._filterbank = filterbank(settings).T  # (bins, nfilt)
+        self._filterbank = filterbank(settings).T / settings.nfft  # (bins, nfilt)
         self._dct = liftered_dct(settings).T  # (nfilt, numcep)
-        # Float64 to the end: numpy's float32 FFT of many rows is several times slower than its float64 one.
-        self._windowed = np.empty((BATCH, self._seen))
+        self._nfft = settings.nfft
+        bins = settings.nfft // 2 + 1
+        self._windowed = np.zeros((BATCH, settings.nfft))  # zeros behind the frame, if nfft is longer
+        self._spectrum = np.empty((BATCH, bins), np.complex128)
+        self._power = np.empty((BATCH, bins))
+        self._squares = np.empty((BATCH, bins))
+        self._mel = np.empty((BATCH, settings.nfilt))
 
     def compute(self, frames: Frames) -> Coefficients:
         """Return the coefficients of every frame.
 
         Args:
-            frames: float32 ``(frames, frame length)``, pre-emphasised, on the int16 scale (not divided by 32768).
+            frames: float64 ``(frames, frame length)``, pre-emphasised, on the int16 scale (not divided by 32768).
 
         Returns:
             float32 ``(frames, numcep)``. With ``appendEnergy`` coefficient 0 is the log of the frame's energy;
@@ -79,23 +89,29 @@ class Mfcc:
         """
         coefficients = np.empty((len(frames), self._dct.shape[1]), np.float32)
         for first in range(0, len(frames), BATCH):
-            batch = frames[first : first + BATCH]
-            self._compute(batch, coefficients[first : first + BATCH])
+            self._compute(frames[first : first + BATCH], coefficients[first : first + BATCH])
         return coefficients
 
     def _compute(self, frames: Frames, out: Coefficients) -> None:
-        windowed = np.multiply(frames[:, : self._seen], self._window, out=self._windowed[: len(frames)])
-        spectrum = np.fft.rfft(windowed, self._settings.nfft)
-        power = (spectrum.real**2 + spectrum.imag**2) / self._settings.nfft
-        out[:] = np.log(_no_zeros(power @ self._filterbank)) @ self._dct
-        if self._settings.appendEnergy:
-            out[:, 0] = np.log(_no_zeros(power.sum(axis=1)))
+        count = len(frames)
+        windowed, spectrum = self._windowed[:count], self._spectrum[:count]
+        power, squares, mel = self._power[:count], self._squares[:count], self._mel[:count]
+        np.multiply(frames[:, : self._seen], self._window, out=windowed[:, : self._seen])
+        # numpy's float32 FFT of many rows is several times slower than this one
+        np.fft.rfft(windowed, out=spectrum)
+        np.square(spectrum.real, out=power)
+        np.square(spectrum.imag, out=squares)
+        power += squares
+        np.matmul(power, self._filterbank, out=mel)
+        np.matmul(_log(mel), self._dct, out=out, casting="same_kind")
+        if self._appends_energy:
+            out[:, 0] = _log(power.sum(axis=1) / self._nfft)
 
 
 def filterbank(settings: MfccSettings) -> npt.NDArray[np.float64]:
     """Triangles ``(nfilt, nfft/2 + 1)``, equally spaced in mel, linear in bins, not normalised."""
     size, rate = settings.nfft, settings.samplerate
-    high = rate / 2 if settings.highfreq is None else settings.highfreq
+    high = settings.highfreq or rate / 2
     low_mel, high_mel = (2595 * math.log10(1 + hertz / 700) for hertz in (settings.lowfreq, high))
     mels = np.linspace(low_mel, high_mel, settings.nfilt + 2)
     edges = np.floor((size + 1) * 700 * (10 ** (mels / 2595) - 1) / rate)
@@ -118,8 +134,10 @@ def liftered_dct(settings: MfccSettings) -> npt.NDArray[np.float64]:
     return dct
 
 
-def _no_zeros(energy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.where(energy == 0, np.finfo(np.float64).eps, energy)
+def _log(energy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The logarithm, in place; zero counts as the smallest float64 step."""
+    energy[energy == 0] = np.finfo(np.float64).eps
+    return np.log(energy, out=energy)
 
 
 def _round_half_up(samples: float) -> int:
