@@ -7,6 +7,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+RATE = 16_000
+"""Samples a second, everywhere behind a source."""
+
 Samples: TypeAlias = npt.NDArray[np.int16]
 """16 kHz mono audio, int16 ``(n,)``; what every source delivers and the pipeline takes."""
 
