@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,27 @@ WINDOWS: dict[str, Callable[[int], npt.NDArray[np.float64]]] = {
 
 BATCH = 32
 """Frames in one pass: more gain nothing, and a block of a minute must not need a hundred megabytes at once."""
+
+
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("samplerate", "numcep", "nfilt", "nfft", "ceplifter"), int),
+    **dict.fromkeys(("winlen", "winstep", "lowfreq", "preemph"), (int, float)),
+    "highfreq": (int, float, type(None)),
+    "appendEnergy": bool,
+    "winfunc": str,
+}
+_RANGES = (
+    ("samplerate", 1000, 192_000),
+    ("winlen", 0.001, 1),
+    ("winstep", 0.001, 1),
+    ("numcep", 1, 256),
+    ("nfilt", 1, 256),
+    ("nfft", 16, 65_536),
+    ("lowfreq", 0, 96_000),
+    ("highfreq", 0, 96_000),
+    ("preemph", 0, 1),
+    ("ceplifter", 0, 1000),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +69,23 @@ class MfccSettings:
     ceplifter: int = 22
     appendEnergy: bool = True
     winfunc: str = "rectangular"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be computed; the message names the parameter."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            wanted = _KINDS[field.name]
+            if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+                raise ValueError(f"{field.name} is {value!r}")
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise ValueError(f"{name} must lie between {low:g} and {high:g}, got {value:g}")
+        if self.winfunc not in WINDOWS:
+            raise ValueError(f"winfunc must be one of {', '.join(WINDOWS)}, got {self.winfunc!r}")
+        top = self.samplerate / 2 if self.highfreq is None else self.highfreq
+        if not self.lowfreq < top <= self.samplerate / 2:
+            raise ValueError(f"lowfreq {self.lowfreq:g} and highfreq {top:g} must rise and stay below half the rate")
 
     @property
     def frame_length(self) -> int:

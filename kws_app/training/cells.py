@@ -1,7 +1,7 @@
 """Recurrent cells in their papers' symbols: GRU, FastGRNN, GhostRNN.
 
-All cells share one shape. Input ``x`` float32 ``(frames, batch, d)``, output ``y`` ``(frames, batch, outputs)``, carried
-state ``(batch, state_size)``. ``step`` is the paper's equations for one frame, to be read and to be tested
+All cells share one shape. Input ``x`` float32 ``(frames, batch, d)``, output ``y`` ``(frames, batch, outputs)``, state
+``(batch, state_size)``. ``step`` is the paper's equations for one frame, to be read and to be tested
 against; ``forward`` is the same over many frames, fast. A zero state is every cell's start.
 
 Symbols: ``d`` inputs, ``n`` hidden units, ``r`` ghost ratio, ``m = n/r`` intrinsic units.

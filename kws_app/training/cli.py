@@ -1,10 +1,40 @@
-"""``kws-train``: synthesize, train, export, evaluate. Each command's heavy imports wait until it runs."""
+"""``kws-train``: synthesize, train, export, evaluate."""
 
 from __future__ import annotations
 
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+
+from kws_app.errors import KwsError
+
 COMMANDS = {
-    "synthesize": "kws_app.training.synthesize",
-    "train": "kws_app.training.commands",
-    "export": "kws_app.training.commands",
-    "evaluate": "kws_app.training.evaluate",
+    "synthesize": ("kws_app.training.synthesize", "add_parser"),
+    "train": ("kws_app.training.commands", "add_train"),
+    "export": ("kws_app.training.commands", "add_export"),
+    "evaluate": ("kws_app.training.evaluate", "add_parser"),
 }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; a mistake of the user's is one sentence and its exit code."""
+    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
+    parser = argparse.ArgumentParser(prog="kws-train", description=__doc__)
+    subparsers = parser.add_subparsers(required=True, metavar="command")
+    for module, function in COMMANDS.values():
+        getattr(importlib.import_module(module), function)(subparsers)
+    args = parser.parse_args(argv)
+    try:
+        return int(args.run(args))
+    except KwsError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

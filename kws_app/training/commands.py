@@ -1,0 +1,194 @@
+"""``kws-train train`` and ``kws-train export``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from kws_app.errors import ConfigError, Fault
+from kws_app.model.card import CARD_SCHEMA, Card
+from kws_app.training.data import Corpus
+from kws_app.training.network import Network
+from kws_app.training.recipe import Recipe, read_recipe
+from kws_app.training.scenes import SceneBuilder, read_shards, write_shard
+
+SCENES_A_SHARD_SECONDS = 3600
+
+SOURCES = [
+    {"name": "Picovoice wake-word-benchmark recordings", "licence": "Apache-2.0"},
+    {"name": "Speech Commands v0.02 (P. Warden)", "licence": "CC BY 4.0"},
+    {"name": "LibriSpeech readers", "licence": "CC BY 4.0"},
+    {"name": "speechocean762", "licence": "CC BY 4.0"},
+    {"name": "noise, music and room responses listed in models/computer.md", "licence": "CC0, CC BY, MIT, Apache-2.0"},
+]
+
+
+def add_train(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "train",
+        help="compose scenes and train a recipe's model",
+        description="Compose scenes from recordings and train. Started again, it goes on where it stopped.",
+        epilog="example: kws-train train computer --data DATA --synthetic SPEECH --work runs/computer",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("recipe", help="name of a shipped recipe, or a .yaml file")
+    parser.add_argument("--data", type=Path, required=True, help="folder with wakewords, speech_commands, background")
+    parser.add_argument("--background", type=Path, action="append", default=[], help="further background folders")
+    parser.add_argument("--synthetic", type=Path, action="append", default=[], help="folders of kws-train synthesize")
+    parser.add_argument("--work", type=Path, required=True, help="folder of this run")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--threads", type=int, default=1, help="of the processor")
+    parser.set_defaults(run=train)
+
+
+def train(args: argparse.Namespace) -> int:
+    """Compose what scenes are missing, then train to the recipe's end."""
+    import torch
+
+    from kws_app.training.train import Trainer
+
+    torch.set_num_threads(args.threads)
+    recipe = read_recipe(args.recipe)
+    scenes = compose(recipe, args)
+    Trainer(recipe, read_shards(scenes), args.work, device=args.device).run()
+    print(f"trained; next: kws-train export {args.recipe} --work {args.work} --out models/{recipe.name}.onnx")
+    return 0
+
+
+def compose(recipe: Recipe, args: argparse.Namespace) -> list[Path]:
+    """The run's shards, those that are missing written first."""
+    folder = args.work / "scenes"
+    folder.mkdir(parents=True, exist_ok=True)
+    count = round(SCENES_A_SHARD_SECONDS / recipe.scenes.seconds)
+    full, rest = divmod(round(recipe.schedule.hours * 3600 / recipe.scenes.seconds), count)
+    sizes = [count] * full + ([rest] if rest else [])
+    paths = [folder / f"{number:04d}.npz" for number in range(len(sizes))]
+    missing = [number for number, path in enumerate(paths) if not path.exists()]
+    if missing:
+        builder = SceneBuilder(
+            gather(recipe, args),
+            tuple(recipe.keywords),
+            {k: v.weight for k, v in recipe.keywords.items()},
+            recipe.scenes,
+        )
+    for number in missing:
+        write_shard(paths[number], builder, recipe.features, scenes=sizes[number], seed=(recipe.seed, 0, number))
+        print(f"scenes: {number + 1} of {len(paths)} shards", flush=True)
+    return paths
+
+
+def gather(recipe: Recipe, args: argparse.Namespace) -> Corpus:
+    """Everything the command line names, decoded, and noted in the run's ``corpus.json``."""
+    corpus = Corpus()
+    corpus.add_recordings(args.data, tuple(recipe.keywords))
+    for folder in args.background:
+        corpus.add_background(folder)
+    for folder in args.synthetic:
+        corpus.add_synthetic(folder)
+    silent = [k for k in recipe.keywords if not corpus.keywords.get(k) and not corpus.synthetic.get(k)]
+    if silent:
+        raise ConfigError(Fault(str(args.data), None, "keywords", f"no recording of {', '.join(silent)}"))
+    summary = {
+        "hours": round(corpus.hours, 2),
+        "speakers": corpus.speakers,
+        "recordings": {k: len(v) for k, v in corpus.keywords.items()},
+        "synthetic": {k: len(v) for k, v in corpus.synthetic.items()},
+        "near_misses": len(corpus.near_misses),
+        "skipped": corpus.skipped,
+    }
+    (args.work / "corpus.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
+    if corpus.skipped:
+        print(f"skipped {len(corpus.skipped)} files, listed in {args.work / 'corpus.json'}")
+    return corpus
+
+
+def add_export(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "export",
+        help="write a trained run as an int8 ONNX step graph with its card",
+        description="Write the run's averaged network. Refuses if the file's scores differ from the network's.",
+        epilog="example: kws-train export computer --work runs/computer --out models/computer.onnx --measured dev.json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("recipe", help="name of a shipped recipe, or a .yaml file")
+    parser.add_argument("--work", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--out", type=Path, required=True, help="the .onnx file to write")
+    parser.add_argument("--measured", type=Path, help="JSON of kws-train evaluate: thresholds and figures for the card")
+    parser.set_defaults(run=export_run)
+
+
+def export_run(args: argparse.Namespace) -> int:
+    """Write the model of a run."""
+    from kws_app.training.export import export
+    from kws_app.training.train import read_checkpoint
+
+    recipe = read_recipe(args.recipe)
+    network = read_checkpoint(args.work / "checkpoint.pt", recipe)
+    corpus = json.loads((args.work / "corpus.json").read_text(encoding="utf-8"))
+    measured = json.loads(args.measured.read_text(encoding="utf-8"))["keywords"] if args.measured else {}
+    card = make_card(recipe, network, corpus=corpus, measured=measured, sources=SOURCES)
+    scenes = read_shards([args.work / "scenes" / "0000.npz"]).features
+    model = export(network, card, args.out, scenes[:2].reshape(-1, scenes.shape[-1]))
+    print(f"{args.out}: {len(model)} bytes, {network.parameters_trained} parameters")
+    return 0
+
+
+def make_card(
+    recipe: Recipe, network: Network, *, corpus: dict[str, Any], measured: dict[str, Any], sources: list[dict[str, str]]
+) -> Card:
+    """What the model says about itself; thresholds come from *measured*, or are 0.5 until then."""
+    unmeasured = {"thresholds": {"quiet": 0.9, "balanced": 0.5, "eager": 0.3}}
+    settings, features = recipe.network, recipe.features
+    ghost = settings.cell == "GhostRNN"
+    return Card.from_dict(
+        {
+            "schema": CARD_SCHEMA,
+            "name": recipe.name,
+            "created": date.today().isoformat(),
+            "licence": "Apache-2.0",
+            "keywords": [
+                {
+                    "id": keyword,
+                    "phrase": spoken.phrase or keyword.replace("_", " "),
+                    "language": spoken.language,
+                    "thresholds": measured.get(keyword, unmeasured)["thresholds"],
+                    "smoothing_frames": 5,
+                    "refractory_seconds": 1.0,
+                }
+                for keyword, spoken in recipe.keywords.items()
+            ],
+            "features": asdict(features) | {"input_scale": 32768},
+            "frame": {"hop_seconds": features.winstep, "stack": 1, "skip": 1},
+            "warmup_seconds": 0.3,
+            "initial_state": None,
+            "architecture": {
+                "cell": settings.cell,
+                "layers": settings.layers,
+                "hidden": settings.hidden,
+                "ratio": settings.ratio if ghost else None,
+                "rank": None,
+                "sparsity": None,
+                "parameters": network.parameters_trained,
+                "macs_per_frame": network.macs,
+            },
+            "quantization": {"weights": "int8", "scheme": "symmetric, one scale a row; folded to float32 at load"},
+            "training": {
+                "recipe": recipe.name,
+                "commit": _commit(),
+                "sources": sources,
+                "hours": corpus["hours"],
+                "speakers": corpus["speakers"],
+            },
+            "measured": {k: v["figures"] for k, v in measured.items() if k in recipe.keywords},
+        }
+    )
+
+
+def _commit() -> str:
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"

@@ -1,0 +1,201 @@
+"""Judge a model on long streams, with the daemon's own pipeline: misses, false alarms an hour, latency.
+
+A manifest is a JSON file ``{"streams": {name: stream}}``; a stream has ``path`` (16 kHz mono, relative to the
+manifest), ``seconds`` and ``kind``: ``positive`` with ``keyword``, ``condition`` and ``words`` (``clip``, ``start``,
+``end`` in seconds, ``sure``), ``negative`` with ``category``, or ``other-words``, negatives that are reported apart.
+A word is found when a detection falls between its start and one second after its end; false alarms less than a
+second apart are one. Intervals are Wilson's for misses and Garwood's for rates.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import chi2, norm
+from tqdm import tqdm
+
+from kws_app.errors import ConfigError, Fault
+from kws_app.model.stepper import Model
+
+HIT_SECONDS = 1.0
+REFRACTORY_SECONDS = 1.0
+RATES = {"quiet": 0.1, "balanced": 0.5, "eager": 1.0}
+"""False alarms an hour that each sensitivity is allowed on the manifest's negatives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The smoothed scores of a stream: ``times`` ``(frames,)`` in seconds, ``scores`` ``(frames, keywords)``."""
+
+    times: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float32]
+
+    def fired(self, column: int, threshold: float) -> npt.NDArray[np.float64]:
+        """Times of detections at *threshold*, one a refractory period."""
+        kept: list[float] = []
+        for time in self.times[self.scores[:, column] >= threshold]:
+            if not kept or time - kept[-1] >= REFRACTORY_SECONDS:
+                kept.append(float(time))
+        return np.array(kept)
+
+
+def wilson(failures: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval of ``failures / trials``."""
+    if not trials:
+        return 0.0, 1.0
+    z = float(norm.ppf(0.5 + confidence / 2))
+    share = failures / trials
+    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def poisson_rate(events: int, hours: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Garwood's exact interval of a rate an hour."""
+    tail = (1 - confidence) / 2
+    low = float(chi2.ppf(tail, 2 * events)) / 2 if events else 0.0
+    return low / hours, float(chi2.ppf(1 - tail, 2 * events + 2)) / 2 / hours
+
+
+class Evaluation:
+    """All streams of a manifest through one model, and what follows from them."""
+
+    def __init__(self, model: Model, manifest: Path) -> None:
+        self.keywords = [keyword.id for keyword in model.card.keywords]
+        self._streams = read_manifest(manifest)
+        self._traces = {
+            name: trace(model, manifest.parent / stream["path"])
+            for name, stream in tqdm(self._streams.items(), desc="streams", unit="stream")
+        }
+        self._negatives = [name for name, stream in self._streams.items() if stream["kind"] == "negative"]
+        self.hours = sum(self._streams[name]["seconds"] for name in self._negatives) / 3600
+
+    def report(self, keyword: str) -> dict[str, Any]:
+        """Thresholds of a keyword, and its figures at ``balanced``."""
+        column = self.keywords.index(keyword)
+        thresholds = {name: self.threshold(column, rate) for name, rate in RATES.items()}
+        figures = self.figures(keyword, thresholds["balanced"])
+        return {
+            "thresholds": thresholds,
+            "figures": figures,
+            "curve": {str(rate): self.misses(keyword, self.threshold(column, rate)) for rate in (0.1, 0.5, 1.0, 2.0)},
+        }
+
+    def threshold(self, column: int, rate: float) -> float:
+        """The loosest threshold with at most *rate* false alarms an hour, rounded up to four places."""
+        budget = math.floor(rate * self.hours)
+        levels = np.unique(np.concatenate([self._traces[name].scores[:, column] for name in self._negatives]))
+        low, high = 0, len(levels)  # index of the first level that keeps within the budget
+        while low < high:
+            middle = (low + high) // 2
+            # A threshold just above this level, so that the level itself no longer fires.
+            if self.alarms(column, np.nextafter(levels[middle], np.float32(2))) <= budget:
+                high = middle
+            else:
+                low = middle + 1
+        above = levels[low + 1] if low + 1 < len(levels) else 1.0
+        return min(1.0, math.ceil((levels[low] + above) / 2 * 1e4) / 1e4)
+
+    def alarms(self, column: int, threshold: float) -> int:
+        return sum(len(self._traces[name].fired(column, threshold)) for name in self._negatives)
+
+    def misses(self, keyword: str, threshold: float) -> dict[str, float]:
+        """Share of words missed, by condition."""
+        return {
+            condition: round(self._found(keyword, name, threshold)["misses"], 4)
+            for condition, name in self._positives(keyword)
+        }
+
+    def figures(self, keyword: str, threshold: float) -> dict[str, Any]:
+        """Misses by condition, false alarms by category and on other words, latency: each with its interval."""
+        column = self.keywords.index(keyword)
+        conditions = {c: self._found(keyword, name, threshold) for c, name in self._positives(keyword)}
+        categories: dict[str, dict[str, float]] = {}
+        for name in self._negatives:
+            entry = categories.setdefault(self._streams[name]["category"], {"alarms": 0, "hours": 0.0})
+            entry["alarms"] += len(self._traces[name].fired(column, threshold))
+            entry["hours"] = round(entry["hours"] + self._streams[name]["seconds"] / 3600, 3)
+        others = [
+            name
+            for name, stream in self._streams.items()
+            if stream["kind"] == "other-words"
+            or (stream["kind"] == "positive" and stream["condition"] == "clean" and stream["keyword"] != keyword)
+        ]
+        alarms = sum(int(entry["alarms"]) for entry in categories.values())
+        return {
+            "threshold": threshold,
+            "misses": conditions,
+            "false_alarms_per_hour": round(alarms / self.hours, 3),
+            "false_alarms_interval": [round(bound, 3) for bound in poisson_rate(alarms, self.hours)],
+            "hours": round(self.hours, 2),
+            "false_alarms": categories,
+            "other_words": {
+                "alarms": sum(len(self._traces[name].fired(column, threshold)) for name in others),
+                "clips": sum(len(self._streams[name]["words"]) for name in others),
+            },
+        }
+
+    def _positives(self, keyword: str) -> list[tuple[str, str]]:
+        return [
+            (stream["condition"], name)
+            for name, stream in self._streams.items()
+            if stream["kind"] == "positive" and _identifier(stream["keyword"]) == keyword
+        ]
+
+    def _found(self, keyword: str, name: str, threshold: float) -> dict[str, Any]:
+        times = self._traces[name].fired(self.keywords.index(keyword), threshold)
+        words = self._streams[name]["words"]
+        missed, latencies = 0, []
+        for word in words:
+            hits = times[(times >= word["start"]) & (times <= word["end"] + HIT_SECONDS)]
+            if not len(hits):
+                missed += 1
+            elif word["sure"]:
+                latencies.append(hits[0] - word["end"])
+        median = round(float(np.median(latencies)), 3) if latencies else None
+        return {
+            "misses": round(missed / len(words), 4),
+            "missed": missed,
+            "words": len(words),
+            "interval": [round(bound, 4) for bound in wilson(missed, len(words))],
+            "latency_seconds_median": median,
+        }
+
+
+def read_manifest(path: Path) -> dict[str, dict[str, Any]]:
+    """The streams of a manifest.
+
+    Raises:
+        ConfigError: it cannot be read, or a stream is of an unknown kind or missing.
+    """
+    try:
+        streams: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["streams"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(Fault(str(path), None, "", f"no stream manifest: {error}")) from error
+    kinds = ("positive", "negative", "other-words")
+    faults = [
+        Fault(str(path), None, f"streams.{name}", f"kind must be one of {', '.join(kinds)}, got {stream.get('kind')!r}")
+        for name, stream in streams.items()
+        if stream.get("kind") not in kinds
+    ]
+    faults += [
+        Fault(str(path), None, f"streams.{name}.path", f"no such file: {path.parent / stream.get('path', '')}")
+        for name, stream in streams.items()
+        if not (path.parent / stream.get("path", "")).is_file()
+    ]
+    if faults:
+        raise ConfigError(*faults)
+    for stream in streams.values():
+        if "keyword" in stream:
+            stream["keyword"] = _identifier(stream["keyword"])
+    return streams
+
+
+def _identifier(word: str) -> str:
+    return word.lower().replace("-", "_").replace(" ", "_")

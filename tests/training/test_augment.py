@@ -1,0 +1,70 @@
+"""The transforms: each changes what it says and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("scipy", reason="the training extra is not installed")
+
+from kws_app.training import augment
+
+RATE = augment.RATE
+
+
+def tone(hertz: float, seconds: float = 1.0) -> augment.Audio:
+    return np.sin(2 * np.pi * hertz * np.arange(int(seconds * RATE)) / RATE).astype(np.float32)
+
+
+def strongest(audio: augment.Audio) -> float:
+    return float(np.argmax(np.abs(np.fft.rfft(audio))) * RATE / len(audio))
+
+
+def test_speed_moves_tempo_and_pitch_together() -> None:
+    faster = augment.change_speed(tone(1000), 1.25)
+
+    assert len(faster) == pytest.approx(RATE / 1.25, abs=2)
+    assert strongest(faster) == pytest.approx(1250, abs=2)
+
+
+def test_the_codec_keeps_length_and_place() -> None:
+    audio = np.zeros(RATE, np.float32)
+    audio[6000:10000] = tone(700, 0.25) * np.hanning(4000).astype(np.float32) / 2
+
+    coded = augment.through_opus(audio)
+
+    assert coded.shape == audio.shape
+    assert abs(int(np.argmax(np.correlate(coded[4000:12000], audio[6000:10000]))) - 2000) <= 16
+
+
+def test_a_room_keeps_the_direct_sound_in_place_and_rings_after_it() -> None:
+    response = augment.simulated_rooms(np.random.default_rng(1), 1)[0]
+    click = np.zeros(RATE, np.float32)
+    click[4000] = 1.0
+
+    heard = augment.reverberate(click, response)
+
+    assert abs(int(np.argmax(np.abs(heard))) - 4000) <= 8
+    assert augment.rms(heard[4800:8000]) > 0
+
+
+def test_floor_noise_has_the_level_it_is_given() -> None:
+    assert augment.rms(augment.coloured_noise(np.random.default_rng(0), RATE)) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_fade_silences_both_ends_only() -> None:
+    faded = augment.fade(np.ones(1000, np.float32), 100)
+
+    assert faded[0] == faded[-1] == 0
+    assert (faded[100:900] == 1).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_coloured_microphone_stays_finite_and_keeps_length(seed: int) -> None:
+    audio = tone(440)
+
+    coloured = augment.colour(np.random.default_rng(seed), audio)
+
+    assert coloured.shape == audio.shape
+    assert coloured.dtype == np.float32
+    assert np.isfinite(coloured).all()
