@@ -141,8 +141,8 @@ class Trainer:
             positive, negative = self._losses(chunk, rng, pooled=pooled)
             self._step(positive, negative, progress)
             words += len(chunk.targets.lane)
-            word_sum += float(positive)
-            negative_sum += float(negative)
+            word_sum += float(positive.detach())
+            negative_sum += float(negative.detach())
             bar.update()
         hours = self._lanes.chunks * self._lanes.lanes * recipe.schedule.chunk_seconds / 3600
         row = {
