@@ -1,0 +1,156 @@
+"""The house as a whole: its floors, its weight, its files, and what its documents promise."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kws_app
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+# Weighs too much for a board, or is off unless a recording is read.
+HEAVY = {"torch", "scipy", "onnx", "matplotlib", "python_speech_features", "pyroomacoustics", "tqdm"}
+
+
+# -- floors
+
+
+def imports_that_break_a_contract(tree: Path) -> str:
+    """What import-linter says of the contracts in the tree's setup.cfg; empty if all are kept."""
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()"]
+    result = subprocess.run([*command, "--no-cache", "--no-logo"], cwd=tree, capture_output=True, text=True)
+    return "" if result.returncode == 0 else result.stdout + result.stderr
+
+
+def test_imports_fall_downhill() -> None:
+    assert imports_that_break_a_contract(ROOT) == ""
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "contract"),
+    [
+        ("features/mfcc.py", "import kws_app.model.card", "Imports fall downhill"),
+        ("hooks/command.py", "import kws_app.audio.ring", "Hooks know events"),
+        ("pipeline.py", "import torch", "The runtime knows neither training"),
+        ("cli/main.py", "import kws_app.training.cells", "The runtime knows neither training"),
+        ("decision.py", "import onnxruntime", "Only model.runtime imports onnxruntime"),
+    ],
+)
+def test_an_import_that_points_up_or_weighs_too_much_is_named(
+    tmp_path: Path, module: str, line: str, contract: str
+) -> None:
+    shutil.copytree(ROOT / "kws_app", tmp_path / "kws_app", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "setup.cfg", tmp_path)
+    with (tmp_path / "kws_app" / module).open("a", encoding="utf-8") as file:
+        file.write(f"\n{line}\n")
+
+    said = imports_that_break_a_contract(tmp_path)
+
+    assert re.search(rf"{contract}.* BROKEN", said), said
+
+
+# -- weight
+
+
+def modules_after(program: str) -> set[str]:
+    """Top-level packages that are loaded when *program* has run in a new interpreter."""
+    code = f"{program}\nimport sys, json; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(json.loads(result.stdout.splitlines()[-1]))
+
+
+def test_importing_the_package_loads_neither_onnxruntime_nor_the_audio_libraries() -> None:
+    assert not modules_after("import kws_app") & (HEAVY | {"onnxruntime", "pyaudio", "soundfile", "soxr", "yaml"})
+
+
+def test_what_listens_on_the_microphone_loads_nothing_that_only_training_or_recordings_need() -> None:
+    loaded = modules_after("import kws_app.cli.run, kws_app.daemon.service, kws_app.audio.microphone")
+    assert not loaded & (HEAVY | {"soundfile"})
+
+
+def test_a_daemon_that_has_heard_a_recording_has_loaded_none_of_trainings_packages() -> None:
+    loaded = modules_after("from kws_app.cli.main import main\nmain(['replay', 'examples/computer.flac'])")
+    assert "onnxruntime" in loaded
+    assert not loaded & HEAVY
+
+
+# -- files
+
+
+def tracked_files() -> list[Path]:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout: nothing says which files are tracked")
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in names.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_no_tracked_file_is_larger_than_a_megabyte() -> None:
+    assert [path for path in tracked_files() if path.stat().st_size > 1_000_000] == []
+
+
+def test_no_tracked_file_names_a_folder_of_the_machine_it_was_written_on() -> None:
+    # In brackets so that this line does not name one.
+    folder = re.compile(rb"(?<![\w.])/(?:[w]ork|[f]arm|[r]oot|home/(?!pi\b)\w+)/")
+    assert [path for path in tracked_files() if folder.search(path.read_bytes())] == []
+
+
+def test_the_newest_changelog_entry_is_the_version() -> None:
+    released = re.findall(r"^## \[(\d[^\]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert released[0] == kws_app.__version__
+
+
+def test_the_sample_recording_is_short_and_small() -> None:
+    soundfile = pytest.importorskip("soundfile")
+    sample = soundfile.info(ROOT / "examples" / "computer.flac")
+    assert 8 <= sample.duration <= 12
+    assert (sample.samplerate, sample.channels) == (16_000, 1)
+
+
+def test_every_installed_package_has_one_exact_pin() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    wanted = setup["options"]["install_requires"] + "".join(setup["options.extras_require"].values())
+    names = set(re.findall(r"^([\w-]+)[<>=]", wanted.lower(), re.MULTILINE))
+    pins = re.findall(r"^([\w-]+)==\S+$", (ROOT / "scripts" / "constraints.txt").read_text().lower(), re.MULTILINE)
+    assert names - set(pins) == set()
+    assert len(pins) == len(set(pins))
+
+
+# -- promises
+
+
+def fenced(document: Path, language: str) -> list[str]:
+    """The document's code blocks in *language*."""
+    return re.findall(rf"^```{language}\n(.*?)^```", document.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_readmes_first_commands_are_verbs_of_the_makefile() -> None:
+    first = fenced(ROOT / "README.md", "sh")[0]
+    verbs = re.findall(r"^make (\w+)", first, re.MULTILINE)
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert verbs == ["run", "test"]
+    assert set(verbs) <= set(targets)
+
+
+def test_make_alone_prints_every_verb() -> None:
+    targets = set(re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    said = subprocess.run(["make", "--silent"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[0] for line in said.splitlines()} == targets
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    broken = [
+        (document.relative_to(ROOT), target)
+        for document in DOCUMENTS
+        for target in re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", document.read_text(encoding="utf-8"))
+        if not (document.parent / target).exists()
+    ]
+    assert broken == []
