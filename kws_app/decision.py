@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kws_app.arrays import RATE
 from kws_app.events import Detection, NearMiss
 
-RATE = 16_000
 NEAR_MISS_SHARE = 0.5
 """A passed peak of at least this share of the threshold, and under it, is a near miss."""
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
-from kws_app.arrays import Samples
+from kws_app.arrays import RATE, Samples
 from kws_app.decision import Decision, KeywordRule
 from kws_app.errors import ModelError
 from kws_app.events import AudioLost, Event, ModelReset
@@ -16,8 +16,6 @@ from kws_app.features.stacking import Stacking
 from kws_app.model.card import SENSITIVITIES, Card, KeywordCard
 from kws_app.model.stepper import Model
 from kws_app.schema import setting
-
-RATE = 16_000
 
 Listener = Callable[[int, list[float], list[float]], None]
 """Told after every step: the frame's end in samples, the model's raw scores, the smoothed ones listened for."""

@@ -9,8 +9,10 @@ second apart are one. Intervals are Wilson's for misses and Garwood's for rates.
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,11 @@ import numpy.typing as npt
 from scipy.stats import chi2, norm
 from tqdm import tqdm
 
+from kws_app.arrays import RATE
+from kws_app.audio.wavefile import WaveFile
 from kws_app.errors import ConfigError, Fault
-from kws_app.model.stepper import Model
+from kws_app.model.stepper import Model, load_model
+from kws_app.pipeline import KeywordSettings, Pipeline
 
 HIT_SECONDS = 1.0
 REFRACTORY_SECONDS = 1.0
@@ -43,6 +48,23 @@ class Trace:
             if not kept or time - kept[-1] >= REFRACTORY_SECONDS:
                 kept.append(float(time))
         return np.array(kept)
+
+
+def trace(model: Model, recording: Path) -> Trace:
+    """Every frame of *recording* through the daemon's pipeline, all the model's keywords."""
+    ends: list[int] = []
+    scores: list[list[float]] = []
+
+    def note(end: int, _raw: list[float], smoothed: list[float]) -> None:
+        ends.append(end)
+        scores.append(smoothed)
+
+    keywords = {keyword.id: KeywordSettings() for keyword in model.card.keywords}
+    pipeline = Pipeline(model, keywords, listener=note)
+    with WaveFile(recording) as source:
+        for block in source.blocks():
+            pipeline.push(block.samples)
+    return Trace(np.array(ends) / RATE, np.array(scores, np.float32).reshape(-1, len(keywords)))
 
 
 def wilson(failures: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -199,3 +221,54 @@ def read_manifest(path: Path) -> dict[str, dict[str, Any]]:
 
 def _identifier(word: str) -> str:
     return word.lower().replace("-", "_").replace(" ", "_")
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="misses and false alarms of a model on long streams",
+        description="Judge a model on the streams of a manifest, with the daemon's own pipeline.",
+        epilog="example: kws-train evaluate --stream STREAMS/truth.json --model models/computer.onnx --json dev.json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--stream", type=Path, required=True, metavar="MANIFEST", help="JSON manifest of streams")
+    parser.add_argument("--model", type=Path, required=True, help="the .onnx file")
+    parser.add_argument("--json", type=Path, required=True, metavar="OUT", help="where the figures go")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, write the JSON, and print a table."""
+    model = load_model(args.model)
+    evaluation = Evaluation(model, args.stream)
+    report = {
+        "model": args.model.name,
+        "digest": model.digest,
+        "manifest": args.stream.name,
+        "hours": round(evaluation.hours, 2),
+        "keywords": {keyword: evaluation.report(keyword) for keyword in evaluation.keywords},
+    }
+    args.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    print(table(report["keywords"]))
+    return 0
+
+
+def table(keywords: Mapping[str, Any]) -> str:
+    """Misses by condition and false alarms at ``balanced``, a Markdown row a keyword."""
+    conditions = list(next(iter(keywords.values()))["figures"]["misses"])
+    lines = [f"| keyword | threshold | {' | '.join(conditions)} | false alarms/h | on other words | latency s |"]
+    lines.append("|" + "---|" * (len(conditions) + 5))
+    for keyword, entry in keywords.items():
+        figures = entry["figures"]
+        cells = [
+            f"{100 * m['misses']:.1f} % ({100 * m['interval'][0]:.0f}-{100 * m['interval'][1]:.0f})"
+            for m in figures["misses"].values()
+        ]
+        low, high = figures["false_alarms_interval"]
+        others = figures["other_words"]
+        lines.append(
+            f"| {keyword} | {figures['threshold']:.4f} | {' | '.join(cells)} "
+            f"| {figures['false_alarms_per_hour']:.2f} ({low:.2f}-{high:.2f}) "
+            f"| {others['alarms']}/{others['clips']} | {figures['misses']['clean']['latency_seconds_median']} |"
+        )
+    return "\n".join(lines)
