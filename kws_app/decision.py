@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from kws_app.arrays import RATE
 from kws_app.events import Detection, NearMiss
@@ -26,57 +26,62 @@ class KeywordRule:
 class KeywordDecision:
     """One keyword: the mean of its last scores, held against its threshold.
 
-    It fires at the first frame whose mean reaches the threshold and then not again for the refractory time. A mean
+    It fires at the first frame whose mean reaches the threshold and then not again for the refractory time; a mean
     that is still above when that time is over fires again. A peak that passed under the threshold is a near miss,
-    told once it has fallen to half its height.
+    told once the mean has fallen to rest, and at most once a refractory time.
+
+    Plain floats, because a numpy call costs more than all of a step's arithmetic.
     """
 
     def __init__(self, rule: KeywordRule) -> None:
         self.rule = rule
+        self._rest = NEAR_MISS_SHARE * rule.threshold
+        self._quiet_until = self._near_quiet_until = 0
         self.reset(0)
 
     def reset(self, quiet_until: int) -> None:
-        """Forget all scores; nothing fires before sample *quiet_until*."""
+        """Forget all scores; nothing fires before sample *quiet_until*, nor within a refractory time that began."""
         self.smoothed = 0.0
-        self._recent = [0.0] * self.rule.smoothing_frames
-        self._next = 0
-        self._quiet_until = quiet_until
+        self._recent = deque([0.0] * self.rule.smoothing_frames, maxlen=self.rule.smoothing_frames)
+        self._quiet_until = max(self._quiet_until, quiet_until)
         self._peak, self._peak_end = 0.0, 0
+        self._has_fired = False  # since the mean was last at rest
 
     def step(self, score: float, end: int) -> Detection | NearMiss | None:
         """Take the score of the frame that ended at sample *end*."""
-        recent = self._recent
-        recent[self._next] = score
-        self._next = (self._next + 1) % len(recent)
+        self._recent.append(score)
         # Summed afresh: a running sum would drift over the months a stream lasts.
-        self.smoothed = sum(recent) / len(recent)
+        self.smoothed = smoothed = sum(self._recent) / self.rule.smoothing_frames
+        if smoothed < self._rest:
+            return self._passed_peak() if self._peak else None
         if end < self._quiet_until:
             return None
-        if self.smoothed >= self.rule.threshold:
-            self._quiet_until = end + self.rule.refractory
-            self._peak = 0.0
-            return Detection(**self._facts(self.smoothed, end))
-        return self._passed_peak(end)
+        if smoothed >= self.rule.threshold:
+            return self._detection(end)
+        if smoothed > self._peak:
+            self._peak, self._peak_end = smoothed, end
+        return None
 
-    def _passed_peak(self, end: int) -> NearMiss | None:
-        if self.smoothed > self._peak:
-            self._peak, self._peak_end = self.smoothed, end
-        if self.smoothed > self._peak / 2:
-            return None
-        peak, self._peak = self._peak, self.smoothed
-        if peak < NEAR_MISS_SHARE * self.rule.threshold:
-            return None
-        return NearMiss(**self._facts(peak, self._peak_end))
+    def _detection(self, end: int) -> Detection:
+        self._has_fired = True
+        self._peak, self._peak_end = self.smoothed, end
+        self._quiet_until = end + self.rule.refractory
+        return Detection(
+            time=end / RATE,
+            keyword=self.rule.keyword,
+            score=self.smoothed,
+            end=end,
+            threshold=self.rule.threshold,
+        )
 
-    def _facts(self, score: float, end: int) -> dict[str, Any]:
-        rule = self.rule
-        return {
-            "time": end / RATE,
-            "keyword": rule.keyword,
-            "score": score,
-            "end": end,
-            "threshold": rule.threshold,
-        }
+    def _passed_peak(self) -> NearMiss | None:
+        """The near miss that the mean came back from; none if it fired on the way."""
+        peak, end, has_fired = self._peak, self._peak_end, self._has_fired
+        self._peak, self._has_fired = 0.0, False
+        if has_fired or end < self._near_quiet_until:
+            return None
+        self._near_quiet_until = end + self.rule.refractory
+        return NearMiss(time=end / RATE, keyword=self.rule.keyword, score=peak, end=end, threshold=self.rule.threshold)
 
 
 class Decision:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kws_app.arrays import Coefficients, Frames
+from kws_app.schema import setting
 
 WINDOWS: dict[str, Callable[[int], npt.NDArray[np.float64]]] = {
     "rectangular": np.ones,
@@ -28,64 +28,36 @@ BATCH = 32
 """Frames in one pass: more gain nothing, and a block of a minute must not need a hundred megabytes at once."""
 
 
-_KINDS: dict[str, Any] = {
-    **dict.fromkeys(("samplerate", "numcep", "nfilt", "nfft", "ceplifter"), int),
-    **dict.fromkeys(("winlen", "winstep", "lowfreq", "preemph"), (int, float)),
-    "highfreq": (int, float, type(None)),
-    "appendEnergy": bool,
-    "winfunc": str,
-}
-_RANGES = (
-    ("samplerate", 1000, 192_000),
-    ("winlen", 0.001, 1),
-    ("winstep", 0.001, 1),
-    ("numcep", 1, 256),
-    ("nfilt", 1, 256),
-    ("nfft", 16, 65_536),
-    ("lowfreq", 0, 96_000),
-    ("highfreq", 0, 96_000),
-    ("preemph", 0, 1),
-    ("ceplifter", 0, 1000),
-)
-
-
 @dataclass(frozen=True, slots=True)
 class MfccSettings:
     """Every parameter of ``python_speech_features.mfcc`` under its own name, with its own default.
 
-    ``winfunc`` is a name: rectangular, hann or hamming. ``highfreq`` None is half the sample rate. A frame longer
-    than ``nfft`` is cut, as there.
+    A frame longer than ``nfft`` is cut, as there; ``numcep`` beyond ``nfilt`` gives ``nfilt`` coefficients, as there.
     """
 
-    samplerate: int = 16_000
-    winlen: float = 0.025
-    winstep: float = 0.01
-    numcep: int = 13
-    nfilt: int = 26
-    nfft: int = 512
-    lowfreq: float = 0
-    highfreq: float | None = None
-    preemph: float = 0.97
-    ceplifter: int = 22
-    appendEnergy: bool = True
-    winfunc: str = "rectangular"
+    samplerate: int = setting(16_000, between=(1000, 96_000), help="of the samples, Hz")
+    winlen: float = setting(0.025, between=(0.001, 1), help="length of a frame, seconds")
+    winstep: float = setting(0.01, between=(0.001, 1), help="from frame to frame, seconds")
+    numcep: int = setting(13, between=(1, 512), help="coefficients of a frame")
+    nfilt: int = setting(26, between=(1, 512), help="mel filters")
+    nfft: int = setting(512, between=(2, 16_384), help="points of the Fourier transform")
+    lowfreq: float = setting(0, between=(0, 48_000), help="lower edge of the lowest filter, Hz")
+    highfreq: float | None = setting(None, between=(1, 48_000), help="upper edge of the highest; half the rate if null")
+    preemph: float = setting(0.97, between=(0, 1), help="share of the sample before that is subtracted")
+    ceplifter: int = setting(22, between=(0, 1000), help="lifter; 0 is none")
+    appendEnergy: bool = setting(True, help="coefficient 0 is the log of the frame's energy")
+    winfunc: str = setting("rectangular", one_of=tuple(WINDOWS), help="window laid on every frame")
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be computed; the message names the parameter."""
-        for field in fields(self):
-            value = getattr(self, field.name)
-            wanted = _KINDS[field.name]
-            if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-                raise ValueError(f"{field.name} is {value!r}")
-        for name, low, high in _RANGES:
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise ValueError(f"{name} must lie between {low:g} and {high:g}, got {value:g}")
-        if self.winfunc not in WINDOWS:
-            raise ValueError(f"winfunc must be one of {', '.join(WINDOWS)}, got {self.winfunc!r}")
-        top = self.samplerate / 2 if self.highfreq is None else self.highfreq
-        if not self.lowfreq < top <= self.samplerate / 2:
-            raise ValueError(f"lowfreq {self.lowfreq:g} and highfreq {top:g} must rise and stay below half the rate")
+        if not self.lowfreq < self.top <= self.samplerate / 2:
+            raise ValueError(
+                f"lowfreq {self.lowfreq:g} and highfreq {self.top:g} must rise within {self.samplerate / 2:g} Hz"
+            )
+
+    @property
+    def top(self) -> float:
+        """``highfreq``, or what stands for it, in Hz."""
+        return self.highfreq or self.samplerate / 2
 
     @property
     def frame_length(self) -> int:
@@ -96,6 +68,11 @@ class MfccSettings:
     def frame_step(self) -> int:
         """Samples from frame to frame: the hop."""
         return _round_half_up(self.winstep * self.samplerate)
+
+    @property
+    def coefficients(self) -> int:
+        """How many a frame has."""
+        return min(self.numcep, self.nfilt)
 
 
 class Mfcc:
@@ -150,8 +127,7 @@ class Mfcc:
 def filterbank(settings: MfccSettings) -> npt.NDArray[np.float64]:
     """Triangles ``(nfilt, nfft/2 + 1)``, equally spaced in mel, linear in bins, not normalised."""
     size, rate = settings.nfft, settings.samplerate
-    high = settings.highfreq or rate / 2
-    low_mel, high_mel = (2595 * math.log10(1 + hertz / 700) for hertz in (settings.lowfreq, high))
+    low_mel, high_mel = (2595 * math.log10(1 + hertz / 700) for hertz in (settings.lowfreq, settings.top))
     mels = np.linspace(low_mel, high_mel, settings.nfilt + 2)
     edges = np.floor((size + 1) * 700 * (10 ** (mels / 2595) - 1) / rate)
     bank = np.zeros((settings.nfilt, size // 2 + 1))
@@ -164,7 +140,7 @@ def filterbank(settings: MfccSettings) -> npt.NDArray[np.float64]:
 
 def liftered_dct(settings: MfccSettings) -> npt.NDArray[np.float64]:
     """Orthonormal DCT-II with the lifter in its rows, ``(numcep, nfilt)``."""
-    bands, k = settings.nfilt, np.arange(min(settings.numcep, settings.nfilt))
+    bands, k = settings.nfilt, np.arange(settings.coefficients)
     dct = math.sqrt(2 / bands) * np.cos(np.pi * np.outer(k, 2 * np.arange(bands) + 1) / (2 * bands))
     dct[0] /= math.sqrt(2)
     lifter = settings.ceplifter

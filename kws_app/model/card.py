@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self, TypeVar
@@ -18,6 +19,7 @@ CARD_KEY = "kws_app.card"
 CARD_SCHEMA = 1
 SENSITIVITIES = ("quiet", "balanced", "eager")
 INPUT_SCALE = 32768
+LARGEST_STATE = 1e6
 
 T = TypeVar("T")
 
@@ -85,9 +87,9 @@ class Card:
         if schema != CARD_SCHEMA:
             raise ModelError(f"its card has schema {schema}, this version reads schema {CARD_SCHEMA}")
         card = cls(
-            name=root.get("name", str),
-            created=root.get("created", str),
-            licence=root.get("licence", str),
+            name=root.text("name"),
+            created=root.text("created"),
+            licence=root.text("licence"),
             keywords=tuple(_keyword(part) for part in root.parts("keywords")),
             features=_features(root.part("features")),
             frame=_frame(root.part("frame")),
@@ -122,6 +124,13 @@ class _Part:
             raise ModelError(f"its card: {self._at(name)} must be of type {kind.__name__}, got {_shown(value)}")
         return value
 
+    def text(self, name: str) -> str:
+        """Words to print: not empty, and nothing in them that a terminal would obey."""
+        text = self.get(name, str)
+        if not text or not text.isprintable():
+            raise ModelError(f"its card: {self._at(name)} must be printable text, got {_shown(text)}")
+        return text
+
     def number(self, name: str, low: float, high: float) -> float:
         value = self.raw.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
@@ -145,8 +154,8 @@ class _Part:
         if self.raw.get(name) is None:
             return None
         values = self.get(name, list)
-        if not all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in values):
-            raise ModelError(f"its card: {self._at(name)} must hold finite numbers")
+        if not all(isinstance(v, int | float) and not isinstance(v, bool) and abs(v) <= LARGEST_STATE for v in values):
+            raise ModelError(f"its card: {self._at(name)} must hold numbers of at most {LARGEST_STATE:g}")
         return tuple(map(float, values))
 
     def _at(self, name: str) -> str:
@@ -155,14 +164,24 @@ class _Part:
 
 def _keyword(part: _Part) -> KeywordCard:
     thresholds = part.part("thresholds")
+    levels = {name: thresholds.number(name, 0, 1) for name in SENSITIVITIES}
+    if not levels["quiet"] >= levels["balanced"] >= levels["eager"]:
+        raise ModelError(f"its card: {thresholds.path} must fall from quiet over balanced to eager, got {levels}")
     return KeywordCard(
-        id=part.get("id", str),
-        phrase=part.get("phrase", str),
-        language=part.get("language", str),
-        thresholds={name: thresholds.number(name, 0, 1) for name in SENSITIVITIES},
-        smoothing_frames=part.whole("smoothing_frames", 1, 1000),
+        id=_identifier(part),
+        phrase=part.text("phrase"),
+        language=part.text("language"),
+        thresholds=levels,
+        smoothing_frames=part.whole("smoothing_frames", 1, 100),
         refractory_seconds=part.number("refractory_seconds", 0, 3600),
     )
+
+
+def _identifier(part: _Part) -> str:
+    name = part.text("id")
+    if not re.fullmatch("[a-z0-9_]+", name):
+        raise ModelError(f"its card: {part.path}.id must be lower case, digits and underscores, got {name!r}")
+    return name
 
 
 def _frame(part: _Part) -> FrameCard:

@@ -1,146 +1,178 @@
-"""The model at run time: one frame in, one score a keyword out, its state carried."""
+"""A model file, read and checked, and streams that step through it with carried state."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kws_app.arrays import Coefficients, Scores, State
-from kws_app.errors import ModelError
+from kws_app.errors import ModelError, NoPermissionError
 from kws_app.model.card import CARD_KEY, Card
-from kws_app.model.runtime import session
+from kws_app.model.runtime import RUNTIME_ERRORS, explained, session
 
-LARGEST_BYTES = 4 * 1024 * 1024
-"""A model is kilobytes; what is larger is no model of ours and is not handed to a parser."""
+LARGEST_BYTES = 4_000_000
+"""Thirty times the largest model we ship; whatever is larger is no step graph."""
+
+INPUTS, OUTPUTS = ("features", "state"), ("scores", "next_state")
 
 
-@dataclass(frozen=True, slots=True)
+class NoNumberError(ArithmeticError):
+    """A step gave a score or a state that is not finite; until it is reset, the stream stays so."""
+
+
 class Model:
-    """A loaded model: its card, the sha256 of its file, and the session its steppers share."""
+    """A step graph and its card, shared by all streams that step through it.
 
-    card: Card
-    digest: str
-    state_size: int
-    _session: Any = field(repr=False)
+    Attributes:
+        path: where it was read.
+        card: what it says about itself.
+        digest: SHA-256 of the file, in hexadecimal.
+        coefficients: width of an input, ``stack * numcep``.
+        state_size: how many numbers a stream carries from step to step.
+    """
+
+    def __init__(self, path: Path, graph: bytes) -> None:
+        self.path = path
+        self.digest = hashlib.sha256(graph).hexdigest()
+        self._session = session(graph)
+        self.card = _card(self._session)
+        self.coefficients, self.state_size = _widths(self._session, self.card)
+        self._initial = _initial_state(self.card, self.state_size)
+        self._check_step()
 
     def stepper(self, batch: int = 1) -> Stepper:
-        """A stepper over *batch* independent streams, at their start."""
-        return Stepper(self._session, self.card, batch=batch, state_size=self.state_size)
+        """*batch* new streams, side by side."""
+        return Stepper(self._session, np.repeat(self._initial, batch, axis=0), keywords=len(self.card.keywords))
+
+    def _check_step(self) -> None:
+        """Take one step with two streams: what shapes promise is believed when it was seen."""
+        try:
+            scores = self.stepper(batch=2).step(np.zeros((2, self.coefficients), np.float32))
+        except NoNumberError as error:
+            raise ModelError("gives scores that are no numbers; its weights are damaged") from error
+        except RUNTIME_ERRORS as error:
+            raise ModelError(explained(error)) from error
+        if scores.min() < 0 or scores.max() > 1:
+            raise ModelError(f"gives a score of {scores.max():.3g}; scores must lie between 0 and 1")
 
 
 class Stepper:
-    """Carries the state of one or many streams from frame to frame."""
+    """Streams through a model, one frame at a time.
 
-    def __init__(self, runner: Any, card: Card, *, batch: int, state_size: int) -> None:
-        self._run, self._names = runner.run, ["scores", "next_state"]
-        start = np.zeros(state_size) if card.initial_state is None else card.initial_state
-        self._start: State = np.tile(np.asarray(start, np.float32), (batch, 1))
+    Plain ``run`` is used, its feed and names made once: onnxruntime's public wrapper of bound buffers costs several
+    times more a step than it saves (``benchmarks/step.py``).
+    """
+
+    def __init__(self, runner: Any, initial: State, *, keywords: int) -> None:
+        self._run = runner.run
+        self._initial = initial
+        self._no_state = np.zeros(initial.size, np.float32)
+        self._no_scores = np.zeros(len(initial) * keywords, np.float32)
+        self._feed: dict[str, Any] = {}
         self.reset()
 
     @property
     def state(self) -> State:
-        """float32 ``(batch, state size)``, after the last step."""
-        return self._state
+        """What the next step starts from, float32 ``(batch, state size)``."""
+        state: State = self._feed["state"]
+        return state
 
     def reset(self) -> None:
-        """Begin again: the state the card gives, or zeros."""
-        self._state = self._start
+        """Begin new streams."""
+        self._feed["state"] = self._initial
 
     def step(self, coefficients: Coefficients) -> Scores:
-        """Return the scores after one more frame.
+        """Advance every stream by one feature vector.
 
         Args:
-            coefficients: float32 ``(batch, stack * numcep)``.
+            coefficients: float32 ``(batch, coefficients)``.
 
         Returns:
-            float32 ``(batch, keywords)``. A damaged model may give NaN; the caller resets then.
+            float32 ``(batch, keywords)``.
+
+        Raises:
+            NoNumberError: a score or a state is not finite.
         """
-        # Plain run: of the ways to step that keep to the public API it is the fastest (benchmarks/frame.py).
-        scores: Scores
-        scores, self._state = self._run(self._names, {"features": coefficients, "state": self._state})
-        return scores
+        self._feed["features"] = coefficients
+        scores, state = self._run(OUTPUTS, self._feed)
+        self._feed["state"] = state
+        # A product with zeros is zero unless something is infinite or no number; np.isfinite takes three times longer.
+        if np.vdot(state, self._no_state) != 0 or np.vdot(scores, self._no_scores) != 0:
+            raise NoNumberError
+        result: Scores = scores
+        return result
 
 
 def load_model(path: Path) -> Model:
-    """Read a model file.
+    """Read and check the model at *path*.
 
     Raises:
-        ModelError: it is missing, too large, damaged, has no card, or card and graph disagree. One sentence.
+        ModelError: missing, too large, damaged, or at odds with its card.
+        NoPermissionError: the file may not be read.
     """
-    content = _content(path)
     try:
-        runner = session(content)
-    except Exception as error:  # onnxruntime raises a class of its own for every way to be broken
-        raise ModelError(f"{path}: not a model this runtime can load: {_first_line(error)}") from error
-    text = runner.get_modelmeta().custom_metadata_map.get(CARD_KEY)
-    if text is None:
-        raise ModelError(f"{path}: has no card (metadata {CARD_KEY!r}); models come from kws-train export")
-    try:
-        card = Card.from_json(text)
-        state_size = _check_graph(runner, card)
-        model = Model(card, hashlib.sha256(content).hexdigest(), state_size, runner)
-        _check_step(model)
+        return Model(path, _read(path))
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-    return model
 
 
-def _content(path: Path) -> bytes:
+def _read(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():  # a pipe would never end
+            raise ModelError("not a file")
         with path.open("rb") as file:
-            content = file.read(LARGEST_BYTES + 1)
+            graph = file.read(LARGEST_BYTES + 1)
+    except PermissionError as error:
+        raise NoPermissionError(f"{path}: may not be read by this user") from error
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(content) > LARGEST_BYTES:
-        raise ModelError(f"{path}: larger than {LARGEST_BYTES // 2**20} MB, which no model of ours is")
-    if not content:
-        raise ModelError(f"{path}: is empty")
-    return content
+        raise ModelError(f"cannot be read: {error.strerror}") from error
+    if not graph:
+        raise ModelError("the file is empty")
+    if len(graph) > LARGEST_BYTES:
+        raise ModelError(f"larger than {LARGEST_BYTES} bytes, which no model of this kind is")
+    return graph
 
 
-def _check_graph(runner: Any, card: Card) -> int:
-    """Inputs and outputs as the card says; returns the state's size."""
-    ends = {end.name: end for end in (*runner.get_inputs(), *runner.get_outputs())}
-    wanted = {"features", "state", "scores", "next_state"}
-    if set(ends) != wanted:
-        raise ModelError(f"its graph has {', '.join(sorted(ends))}; a step graph has {', '.join(sorted(wanted))}")
-    for end in ends.values():
-        is_row = len(end.shape) == 2 and not isinstance(end.shape[0], int) and isinstance(end.shape[1], int)
-        if end.type != "tensor(float)" or not is_row:
-            raise ModelError(f"its {end.name} is {end.type} {end.shape}, expected tensor(float) ['batch', size]")
-    width = {name: int(end.shape[1]) for name, end in ends.items()}
-    expected = {
-        "features": card.frame.stack * int(card.features.get("numcep", 0)),
-        "scores": len(card.keywords),
-        "next_state": width["state"],
-    }
-    for name, size in expected.items():
-        if width[name] != size:
-            raise ModelError(
-                f"its {name} is {width[name]} wide, its card says {size}; card and graph do not belong together"
-            )
-    if card.initial_state is not None and len(card.initial_state) != width["state"]:
-        raise ModelError(f"its card's initial_state has {len(card.initial_state)} values, the state {width['state']}")
-    return width["state"]
+def _card(runner: Any) -> Card:
+    text = runner.get_modelmeta().custom_metadata_map.get(CARD_KEY)
+    if text is None:
+        raise ModelError(f"has no card (metadata {CARD_KEY!r}); models come from kws-train export")
+    return Card.from_json(text)
 
 
-def _check_step(model: Model) -> None:
-    """One step on silence must work and be finite: weights that are no numbers show here."""
-    stepper = model.stepper()
-    width = model.card.frame.stack * int(model.card.features["numcep"])
-    try:
-        scores = stepper.step(np.zeros((1, width), np.float32))
-    except Exception as error:  # see load_model
-        raise ModelError(f"its graph does not run: {_first_line(error)}") from error
-    if not (np.isfinite(scores).all() and np.isfinite(stepper.state).all()):
-        raise ModelError("gives values that are no numbers; its weights are damaged")
-    if scores.min() < 0 or scores.max() > 1:
-        raise ModelError("gives scores outside 0 to 1")
+def _widths(runner: Any, card: Card) -> tuple[int, int]:
+    """How wide inputs and state are, if the graph is a step graph that fits the card's keywords."""
+    tensors = (*runner.get_inputs(), *runner.get_outputs())
+    names = [tensor.name for tensor in tensors]
+    if names != [*INPUTS, *OUTPUTS]:
+        raise ModelError(f"not a step graph: it has {', '.join(names)} instead of {', '.join([*INPUTS, *OUTPUTS])}")
+    coefficients, state, scores, next_state = (_width(tensor) for tensor in tensors)
+    if next_state != state:
+        raise ModelError(f"takes a state of {state} numbers and gives one of {next_state}")
+    if scores != len(card.keywords):
+        raise ModelError(
+            f"gives {scores} scores, its card names {len(card.keywords)} keywords; graph and card are from different exports"
+        )
+    return coefficients, state
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+def _width(tensor: Any) -> int:
+    """The second dimension of a float32 tensor whose first is free."""
+    shape = tensor.shape
+    if tensor.type != "tensor(float)" or len(shape) != 2 or isinstance(shape[0], int) or not isinstance(shape[1], int):
+        raise ModelError(f"its {tensor.name} is {tensor.type} {shape}; must be float32, any batch by a fixed width")
+    return int(shape[1])
+
+
+def _initial_state(card: Card, size: int) -> State:
+    if card.initial_state is None:
+        return np.zeros((1, size), np.float32)
+    if len(card.initial_state) != size:
+        raise ModelError(
+            f"its state has {size} numbers, the card's initial_state {len(card.initial_state)}; "
+            "graph and card are from different exports"
+        )
+    return np.array([card.initial_state], np.float32)
