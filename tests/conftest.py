@@ -3,39 +3,46 @@
 from __future__ import annotations
 
 import socket
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kws_app.arrays import Samples
-
-RATE = 16_000
+from kws_app.arrays import RATE, Samples
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_model() -> Path:
-    """A real step graph of a few kB with random weights, written by scripts/make_tiny_model.py."""
+    """A real GhostRNN of 7 kB that hears two words, "rise" and "fall"; scripts/make_tiny_model.py trained it."""
     return Path(__file__).parent / "models" / "tiny.onnx"
 
 
 @pytest.fixture(scope="session")
 def spoken() -> Samples:
-    """Two seconds that look like a word to a filterbank: quiet noise, two gliding vowels and a hiss between them."""
-    rng = np.random.default_rng(1)
-    samples = rng.normal(scale=20, size=2 * RATE)
-    for begin, end, formants in ((0.5, 0.8, (300, 2200)), (0.95, 1.4, (700, 1200))):
-        first, last = int(begin * RATE), int(end * RATE)
-        seconds = np.arange(last - first) / RATE
-        envelope = np.hanning(last - first)
-        for harmonic in range(1, 30):
-            hertz = 130 * harmonic
-            gain = sum(np.exp(-(((hertz - formant) / 250) ** 2)) for formant in formants)
-            glide = 2 * np.pi * hertz * (seconds - 0.1 * seconds**2)
-            samples[first:last] += 5000 * gain * envelope * np.sin(glide)
-    hiss = slice(int(0.8 * RATE), int(0.95 * RATE))
-    samples[hiss] += rng.normal(scale=1500, size=hiss.stop - hiss.start)
-    return samples.clip(-32768, 32767).astype(np.int16)
+    """Three seconds of a quiet room in which "rise" is said once, from 1.0 s to 1.5 s: seeded, synthetic."""
+    return spoken_words("rise")
+
+
+def spoken_words(*words: str, gap: float = 1.0, seed: int = 1) -> Samples:
+    """*words* of the tiny model after one another in a quiet room, *gap* seconds before, between and after them."""
+    silence = np.zeros(int(gap * RATE))
+    parts = [silence, *(part for word in words for part in (SAID[word](), silence))]
+    audio = np.concatenate(parts)
+    noise = np.random.default_rng(seed).normal(scale=10, size=len(audio))
+    return np.rint(audio + noise).astype(np.int16)
+
+
+def sweep(low: float, high: float, seconds: float = 0.5) -> np.ndarray:
+    """A tone with three harmonics that goes from *low* to *high* Hz."""
+    time = np.arange(int(seconds * RATE)) / RATE
+    phase = 2 * np.pi * np.cumsum(low * (high / low) ** (time / seconds)) / RATE
+    tone = sum(np.sin(k * phase + k) / k for k in (1, 2, 3))
+    return np.asarray(4000 * tone * np.hanning(len(time)) ** 0.3)
+
+
+SAID = {"rise": lambda: sweep(500, 2000), "fall": lambda: sweep(2000, 500), "hum": lambda: sweep(800, 800)}
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +64,18 @@ def unused_port() -> int:
     """A TCP port of the loopback on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
+
+
+def bytes_grown(step: Callable[[], object], *, times: int) -> int:
+    """How much more memory Python holds after *times* calls of *step* than after the first few."""
+    tracemalloc.start()
+    try:
+        for _ in range(10):
+            step()
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(times):
+            step()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return after - before

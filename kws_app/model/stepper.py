@@ -154,7 +154,8 @@ def _widths(runner: Any, card: Card) -> tuple[int, int]:
         raise ModelError(f"takes a state of {state} numbers and gives one of {next_state}")
     if scores != len(card.keywords):
         raise ModelError(
-            f"gives {scores} scores, its card names {len(card.keywords)} keywords; graph and card are from different exports"
+            f"gives {scores} scores, its card names {len(card.keywords)} keywords; "
+            "graph and card are from different exports"
         )
     return coefficients, state
 
