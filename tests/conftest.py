@@ -6,17 +6,37 @@ import socket
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from kws_app.arrays import RATE, Samples
 
+TINY_MODEL = Path(__file__).parent / "models" / "tiny.onnx"
+
+ChangedModel = Callable[[Callable[[Any], object]], Path]
+"""Given a change of an ONNX protobuf, writes the tiny model so changed and returns its path."""
+
 
 @pytest.fixture(scope="session")
 def tiny_model() -> Path:
     """A real GhostRNN of 7 kB that hears two words, "rise" and "fall"; scripts/make_tiny_model.py trained it."""
-    return Path(__file__).parent / "models" / "tiny.onnx"
+    return TINY_MODEL
+
+
+@pytest.fixture
+def changed_model(tmp_path: Path) -> ChangedModel:
+    onnx = pytest.importorskip("onnx", reason="the training extra is not installed")
+
+    def write(change: Callable[[Any], object]) -> Path:
+        proto = onnx.load_model(TINY_MODEL)
+        change(proto)
+        path = tmp_path / "changed.onnx"
+        path.write_bytes(proto.SerializeToString())
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 from kws_app.errors import EX_CONFIG, ModelError, NoPermissionError
 from kws_app.model.card import CARD_KEY
 from kws_app.model.stepper import LARGEST_BYTES, Model, NoNumberError, load_model
-from tests.conftest import bytes_grown
+from tests.conftest import ChangedModel, bytes_grown
 
 
 @pytest.fixture
@@ -25,21 +25,6 @@ def model(tiny_model: Path) -> Model:
 def rows(model: Model) -> np.ndarray:
     """Five hundred frames that look like MFCCs."""
     return np.random.default_rng(0).normal(scale=5, size=(500, 1, model.coefficients)).astype(np.float32)
-
-
-@pytest.fixture
-def changed(tiny_model: Path, tmp_path: Path) -> Callable[[Callable[[Any], object]], Path]:
-    """Writes the tiny model after a change to its ONNX protobuf."""
-    onnx = pytest.importorskip("onnx", reason="the training extra is not installed")
-
-    def write(change: Callable[[Any], object]) -> Path:
-        proto = onnx.load_model(tiny_model)
-        change(proto)
-        path = tmp_path / "changed.onnx"
-        path.write_bytes(proto.SerializeToString())
-        return path
-
-    return write
 
 
 def with_card(**changes: Any) -> Callable[[Any], None]:
@@ -112,12 +97,10 @@ def test_a_value_that_is_no_number_is_told_and_a_reset_heals_it(model: Model, ro
     assert np.isfinite(stepper.step(rows[0])).all()
 
 
-def test_a_card_may_give_the_state_that_a_stream_begins_with(
-    model: Model, changed: Callable[[Callable[[Any], object]], Path]
-) -> None:
+def test_a_card_may_give_the_state_that_a_stream_begins_with(model: Model, changed_model: ChangedModel) -> None:
     start = [0.25] * model.state_size
 
-    begun = load_model(changed(with_card(initial_state=start))).stepper()
+    begun = load_model(changed_model(with_card(initial_state=start))).stepper()
 
     assert begun.state.tolist() == [start]
 
@@ -258,25 +241,23 @@ def broken_weights(proto: Any) -> None:
     ],
 )
 def test_a_model_that_is_not_ours_is_refused(
-    changed: Callable[[Callable[[Any], object]], Path], change: Callable[[Any], object], sentence: str
+    changed_model: ChangedModel, change: Callable[[Any], object], sentence: str
 ) -> None:
-    assert sentence in refusal(changed(change))
+    assert sentence in refusal(changed_model(change))
 
 
-def test_a_card_with_a_keyword_too_many_is_refused(
-    tiny_model: Path, changed: Callable[[Callable[[Any], object]], Path]
-) -> None:
+def test_a_card_with_a_keyword_too_many_is_refused(tiny_model: Path, changed_model: ChangedModel) -> None:
     def one_more(proto: Any) -> None:
         keywords = json.loads(load_model(tiny_model).card.to_json())["keywords"]
         with_card(keywords=[*keywords, keywords[0] | {"id": "third"}])(proto)
 
-    assert "gives 2 scores, its card names 3 keywords" in refusal(changed(one_more))
+    assert "gives 2 scores, its card names 3 keywords" in refusal(changed_model(one_more))
 
 
 def test_weights_in_a_file_of_the_working_directory_are_not_read(
-    changed: Callable[[Callable[[Any], object]], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    changed_model: ChangedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "tiny.weights").write_bytes(bytes(4096))
     monkeypatch.chdir(tmp_path)
 
-    assert refusal(changed(weights_elsewhere)) == "keeps weights in another file, which is refused"
+    assert refusal(changed_model(weights_elsewhere)) == "keeps weights in another file, which is refused"
