@@ -51,6 +51,12 @@ class ModelError(KwsError, ValueError):
     exit_code = EX_CONFIG
 
 
+class HookError(KwsError, ValueError):
+    """A hook whose command or function is not there."""
+
+    exit_code = EX_CONFIG
+
+
 class RecordingError(KwsError, OSError):
     """A recording that is missing or cannot be decoded."""
 

@@ -1,0 +1,107 @@
+"""The settings of every part, composed; where the file lies, and what the paths in it mean."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kws_app.audio.microphone import AudioSettings
+from kws_app.errors import ConfigError, Fault, NoPermissionError
+from kws_app.hooks import Kinds
+from kws_app.hooks.runner import HookSettings
+from kws_app.log import LogSettings
+from kws_app.pipeline import KeywordSettings
+from kws_app.schema import read, setting
+from kws_app.yamltree import SIZE
+
+PLACES = (Path("config.yaml"), Path("/etc/kws-app/config.yaml"))
+"""Where the configuration is looked for when none is named; the first that is there counts, alone."""
+
+SHIPPED = (Path(__file__).parent.parent, Path(sys.prefix) / "share" / "kws-app")
+"""Where ``models/`` came with kws-app: in a checkout, and in an installation."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Which model hears."""
+
+    path: str = setting("models/computer.onnx", help="model file, beside this file or one that came with kws-app")
+
+
+def _computer() -> dict[str, KeywordSettings]:
+    return {"computer": KeywordSettings()}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that can be set. The default listens for "computer" and does nothing about it but log."""
+
+    audio: AudioSettings = field(default_factory=AudioSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    keywords: Mapping[str, KeywordSettings] = setting(
+        default_factory=_computer, help="the words to listen for, by their identifier on the model's card"
+    )
+    hooks: tuple[HookSettings, ...] = setting((), variants=Kinds(), help="what happens then")
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """A configuration and the file it stands in, None for the defaults."""
+
+    values: Config
+    file: Path | None
+    lines: Mapping[str, int]
+
+    @property
+    def folder(self) -> Path:
+        """Where its relative paths begin."""
+        return Path.cwd() if self.file is None else self.file.absolute().parent
+
+    @property
+    def model_path(self) -> Path:
+        """The model file, which need not be there."""
+        return find_model(self.values.model.path, self.folder)
+
+    def origin(self, path: str) -> str:
+        """Where the value at *path* comes from: ``config.yaml:12`` or ``default``."""
+        return f"{self.file}:{self.lines[path]}" if path in self.lines else "default"
+
+    def fault(self, path: str, message: str) -> Fault:
+        """A mistake at *path* that only another part could see."""
+        return Fault(str(self.file or "default configuration"), self.lines.get(path), path, message)
+
+
+def load_config(file: Path | None) -> LoadedConfig:
+    """Read the configuration in *file*, or where it is looked for when None is named.
+
+    Raises:
+        ConfigError: the file is not there, or every mistake in it.
+        NoPermissionError: this user may not read it.
+    """
+    if file is None:
+        file = next((place for place in PLACES if place.is_file()), None)
+    if file is None:
+        return LoadedConfig(Config(), None, {})
+    reading = read(_text(file), Config, file=str(file))
+    return LoadedConfig(reading.value, file, reading.lines)
+
+
+def find_model(path: str, folder: Path) -> Path:
+    """The model file at *path* from *folder* or, if there is none, the one that came with kws-app."""
+    places = [root / path for root in (folder, *SHIPPED)]
+    return next((place for place in places if place.is_file()), places[0])
+
+
+def _text(file: Path) -> str:
+    try:
+        with file.open(encoding="utf-8-sig") as opened:
+            return opened.read(SIZE + 1)
+    except PermissionError as error:
+        raise NoPermissionError(f"{file}: this user may not read it") from error
+    except OSError as error:
+        raise ConfigError(Fault(str(file), None, "", f"cannot be read: {error.strerror}")) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(Fault(str(file), None, "", f"is not UTF-8 text (byte {error.start})")) from error
