@@ -55,11 +55,18 @@ def add_parser(subparsers: Any) -> None:
         metavar="ID",
         help="what every voice says; one named twice is said twice (default: all)",
     )
-    parser.add_argument("--voices", type=int, default=100, help="how many voices read their sheet")
-    parser.add_argument("--near-misses", type=int, default=2, help="near misses a voice says for each keyword it says")
-    parser.add_argument("--sentences", type=int, default=4, help="passages of running text a voice says")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--voices", type=int, default=100, metavar="N", help="how many voices read their sheet")
+    parser.add_argument(
+        "--near-misses",
+        type=int,
+        choices=range(16),
+        default=2,
+        metavar="N",
+        help="near misses a voice says for each keyword it says, at most 15",
+    )
+    parser.add_argument("--sentences", type=int, default=4, metavar="N", help="passages of running text a voice says")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="another seed deals another script")
+    parser.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help="processes")
     parser.set_defaults(run=run)
 
 

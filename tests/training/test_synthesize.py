@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
+import soundfile  # type: ignore[import-untyped]
 
 from kws_app.errors import ConfigError
 from kws_app.training import synthesize
@@ -23,7 +23,7 @@ from kws_app.training.clipfolder import trim
 from kws_app.training.engines import ESPEAK, FESTIVAL, FLITE
 from kws_app.training.kokoro import HELD_OUT, Kokoro
 from kws_app.training.phonemes import kokoro_phonemes
-from kws_app.training.script import Sheet, deal, read_phrases, read_sentences
+from kws_app.training.script import Engine, Sheet, deal, read_phrases, read_sentences
 
 RATE = 16_000
 
@@ -83,10 +83,11 @@ def test_every_voice_says_keywords_near_misses_and_running_text() -> None:
 
 
 @pytest.mark.parametrize("engine", [ESPEAK, FLITE, FESTIVAL], ids=lambda engine: engine.name)
-def test_no_voice_and_no_near_miss_is_on_both_sides_of_the_split(engine: synthesize.Engine) -> None:
+def test_no_voice_and_no_near_miss_is_on_both_sides_of_the_split(engine: Engine) -> None:
     script = list(deal([engine], SHEET, voices=60, seed=1))
 
-    voices, phrases = ({split: set() for split in ("train", "test")} for _ in range(2))
+    voices: dict[str, set[str]] = {"train": set(), "test": set()}
+    phrases: dict[str, set[str]] = {"train": set(), "test": set()}
     for utterance in script:
         voices[utterance.split].add(utterance.voice)
         if utterance.kind == "near_miss":
