@@ -1,0 +1,86 @@
+"""From a device's thread to blocks of 16 kHz: the ring, the conversion, and what was lost on the way."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kws_app.arrays import RATE, Samples
+from kws_app.audio.resample import DeviceFrames, Resampler
+from kws_app.audio.ring import Ring
+from kws_app.audio.source import Block
+
+RING_SECONDS = 2
+"""An audio server that had stalled delivers up to two seconds in one go."""
+
+MAX_LAG_SECONDS = 1
+"""Audio that has waited for longer is not worth hearing: a lamp that goes on late is worse than saying it again."""
+
+HISTORY_SECONDS = 10
+
+NOTHING = Block(np.empty(0, np.int16))
+
+DEVICE_LOST = "the device lost audio"
+FELL_BEHIND = "fell behind"
+
+
+class Capture:
+    """A live stream. The device's thread calls ``write``, one other ``read``; ``history`` is anybody's.
+
+    Args:
+        rate: frames a second.
+        channels: values a frame.
+        sample_format: int16, int32 or float32.
+    """
+
+    def __init__(self, rate: int, channels: int, sample_format: str) -> None:
+        self._rate = rate
+        self._ring = Ring(RING_SECONDS * rate, channels=channels, dtype=sample_format)
+        self._resampler = Resampler(rate, channels)
+        self._heard = Ring(HISTORY_SECONDS * RATE, channels=1, dtype=np.int16)
+        self.overflows = 0
+        """How often the device said that it lost audio; the writer's."""
+
+    @property
+    def lag_seconds(self) -> float:
+        """Age of the oldest audio that was not yet read."""
+        return self._ring.available / self._rate
+
+    def write(self, frames: DeviceFrames, *, overflowed: bool = False) -> None:
+        """Take what the device delivers, ``(n, channels)``, losing audio just before it or not."""
+        self.overflows += overflowed
+        # PortAudio does not say how much is gone: one block is the least it can be.
+        self._ring.write(frames, lost=len(frames) if overflowed else 0)
+
+    def read(self) -> Block:
+        """Return the audio that has come since the last call: at most a second of it, up to the next loss."""
+        fell_behind = self.lag_seconds > MAX_LAG_SECONDS
+        if fell_behind:
+            self._ring.jump(self._ring.written)
+        frames, lost = self._ring.read(MAX_LAG_SECONDS * self._rate)
+        if not lost and not len(frames):
+            return NOTHING
+        if not lost:
+            return self._remember(Block(self._resampler.push(frames)))
+        self._resampler.flush()  # what the filter kept back lies before the gap and counts as lost with it
+        begin = round((self._ring.position - len(frames)) * RATE / self._rate)
+        return self._remember(
+            Block(
+                self._resampler.push(frames),
+                lost=max(1, begin - self._heard.written),
+                reason=FELL_BEHIND if fell_behind else DEVICE_LOST,
+            )
+        )
+
+    def history(self, start: int, stop: int) -> Samples:
+        """Return samples *start* to *stop*, counted at 16 kHz from the stream's start, exactly as they were read.
+
+        Zeros stand where audio was lost.
+
+        Raises:
+            LookupError: older than ten seconds, or not yet read.
+        """
+        return self._heard.history(start, stop)[:, 0]
+
+    def _remember(self, block: Block) -> Block:
+        self._heard.write(block.samples[:, np.newaxis], lost=block.lost)
+        return block
