@@ -8,6 +8,7 @@ EX_OK = 0
 EX_NOINPUT = 66  # a recording that cannot be read
 EX_UNAVAILABLE = 69  # no audio, and none came back
 EX_SOFTWARE = 70  # our own fault
+EX_CANTCREAT = 73  # a file that cannot be written
 EX_NOPERM = 77
 EX_CONFIG = 78  # restarting does not help: systemd is told not to
 
@@ -61,6 +62,12 @@ class RecordingError(KwsError, OSError):
     """A recording that is missing or cannot be decoded."""
 
     exit_code = EX_NOINPUT
+
+
+class OutputError(KwsError, OSError):
+    """A file that was asked for and cannot be written."""
+
+    exit_code = EX_CANTCREAT
 
 
 class MicrophoneError(KwsError, OSError):
