@@ -102,6 +102,8 @@ class Microphone:
         """
         heard = looked_up = self._now()
         while self._is_open:
+            if self._stream.fault:
+                raise self._stream.fault
             block, now = self._capture.read(), self._now()
             if len(block.samples) or block.lost:
                 heard = looked_up = now
@@ -113,8 +115,6 @@ class Microphone:
             self._sleep(self._settings.block_ms / 1000)
 
     def _judge(self, silent_seconds: float) -> None:
-        if self._stream.fault:
-            raise self._stream.fault
         if not self._stream.is_active:
             raise MicrophoneError(f"microphone: {self.description}: it, or the audio server that serves it, is gone")
         if silent_seconds >= self._settings.silence_timeout_seconds:

@@ -46,7 +46,7 @@ class Device:
     name: str
     host_api: str
     channels: int
-    rate: int
+    default_rate: int
 
 
 class PortAudio:
@@ -119,7 +119,7 @@ class PortAudio:
             name=str(facts["name"]),
             host_api=str(self._api.get_host_api_info_by_index(int(facts["hostApi"]))["name"]),
             channels=int(facts["maxInputChannels"]),
-            rate=round(float(facts["defaultSampleRate"])),
+            default_rate=round(float(facts["defaultSampleRate"])),
         )
 
 
@@ -131,7 +131,7 @@ class Stream:
     """
 
     def __init__(self, api: pyaudio.PyAudio, device: Device, *, sample_format: str, block_ms: int) -> None:
-        self.rate, self.channels, self.sample_format = device.rate, _channels(device), sample_format
+        self.rate, self.channels, self.sample_format = device.default_rate, _channels(device), sample_format
         self.description = (
             f"{device.name}, {self.rate} Hz, {self.channels} channel{'s' * (self.channels > 1)}, {sample_format}"
         )

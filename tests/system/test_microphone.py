@@ -1,0 +1,192 @@
+"""The microphone, on a real audio server: what is spoken arrives bit for bit, and every trouble is a sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from virtual_microphone import VirtualMicrophone
+
+from kws_app.arrays import RATE, Samples
+from kws_app.audio.microphone import AudioSettings, Microphone
+from kws_app.audio.portaudio import PortAudio
+from kws_app.audio.resample import DeviceFrames, Resampler
+from kws_app.audio.source import Block
+from kws_app.errors import MicrophoneError
+
+DEVICE_RATE = 44_100
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualMicrophone]:
+    """A virtual microphone that this process sees."""
+    with VirtualMicrophone(rate=DEVICE_RATE) as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+def hear(microphone: Microphone, seconds: float) -> Samples:
+    """What comes within *seconds* of audio; nothing of it may be lost."""
+    heard = []
+    for block in microphone.blocks():
+        assert block.lost == 0
+        heard.append(block.samples)
+        if sum(map(len, heard)) >= seconds * RATE:
+            break
+    return np.concatenate(heard)
+
+
+def place_in(fed: Samples, heard: Samples) -> list[int]:
+    """The frames of *fed* from which on it converts to exactly *heard*."""
+    whole = Resampler(DEVICE_RATE, 1).push(fed[:, np.newaxis])
+    size = len(whole) + len(heard)
+    likeness = np.fft.irfft(np.fft.rfft(whole, size) * np.fft.rfft(heard, size).conj(), size)
+    about = round(int(likeness[: len(whole)].argmax()) * DEVICE_RATE / RATE)
+    return [
+        start
+        for start in range(max(0, about - 5), about + 6)
+        if np.array_equal(Resampler(DEVICE_RATE, 1).push(fed[start:, np.newaxis])[: len(heard)], heard)
+    ]
+
+
+def test_what_is_spoken_arrives_bit_for_bit_and_nothing_is_missing(server: VirtualMicrophone) -> None:
+    noise = np.random.default_rng(6).normal(scale=3000, size=2 * DEVICE_RATE).astype(np.int16)
+
+    with Microphone(AudioSettings()) as microphone:
+        server.speak(noise)
+        heard = hear(microphone, 3)
+
+    assert heard.std() > 1000
+    assert len(place_in(server.fed[:, 0], heard)) == 1
+
+
+@pytest.mark.parametrize("device", [None, 0, 1, "Virtual Microphone", "virtual mic", "default"])
+@pytest.mark.usefixtures("server")
+def test_a_device_is_opened_by_default_by_index_and_by_a_part_of_its_name(device: str | int | None) -> None:
+    with Microphone(AudioSettings(device=device)) as microphone:
+        heard = hear(microphone, 0.1)
+
+    expected = "Virtual Microphone" if device in (0, "Virtual Microphone", "virtual mic") else "default"
+    assert microphone.description == f"{expected}, 44100 Hz, 1 channel, int16"
+    assert len(heard)
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("Virtaul Micro", 'no input device named "Virtaul Micro"; nearest is "Virtual Microphone"'),
+        ("defualt", 'no input device named "defualt"; nearest is "default"'),
+        (99, "no input device with index 99; there are 0, 1"),
+        (-1, "no input device with index -1; there are 0, 1"),
+    ],
+)
+@pytest.mark.usefixtures("server")
+def test_a_device_that_is_not_there_is_answered_with_what_is(device: str | int, message: str) -> None:
+    with pytest.raises(MicrophoneError) as raised, Microphone(AudioSettings(device=device)):
+        pass
+
+    assert str(raised.value) == f"microphone: {message} (see: kws-app devices)"
+
+
+def test_without_an_audio_server_it_says_that_there_is_no_device(server: VirtualMicrophone) -> None:
+    server.kill_server()
+
+    with pytest.raises(MicrophoneError, match="there is no input device"), Microphone(AudioSettings()):
+        pass
+
+
+def test_a_stalled_device_gives_empty_blocks_and_then_ends_in_an_error(server: VirtualMicrophone) -> None:
+    with Microphone(AudioSettings(silence_timeout_seconds=1)) as microphone:
+        hear(microphone, 0.1)
+        server.stall()
+        begin = time.monotonic()
+        empty: list[Block] = []
+
+        with pytest.raises(MicrophoneError, match="nothing came for 1 s"):
+            empty.extend(block for block in microphone.blocks() if not len(block.samples))
+
+    assert 2 <= len(empty) <= 4
+    assert time.monotonic() - begin < 3
+
+
+def test_a_device_that_delivers_again_is_heard_again(server: VirtualMicrophone) -> None:
+    with Microphone(AudioSettings()) as microphone:
+        hear(microphone, 0.1)
+        server.stall()
+        next(block for block in microphone.blocks() if not len(block.samples))
+
+        server.resume()
+
+        assert len(hear(microphone, 0.1))
+
+
+def test_an_audio_server_that_dies_is_noticed_long_before_the_silence_timeout(server: VirtualMicrophone) -> None:
+    with Microphone(AudioSettings()) as microphone:
+        hear(microphone, 0.1)
+        server.kill_server()
+
+        with pytest.raises(MicrophoneError, match="is gone"):
+            for _ in microphone.blocks():
+                pass
+
+
+@pytest.mark.usefixtures("server")
+def test_closing_ends_the_blocks_and_may_be_done_twice() -> None:
+    with Microphone(AudioSettings()) as microphone:
+        closer = threading.Timer(0.2, microphone.close)
+        closer.start()
+
+        blocks = sum(1 for _ in microphone.blocks())
+
+        closer.join()
+        microphone.close()
+
+    assert blocks > 0
+
+
+@pytest.mark.usefixtures("server")
+def test_pre_roll_is_what_was_heard() -> None:
+    with Microphone(AudioSettings()) as microphone:
+        heard = hear(microphone, 0.5)
+
+        assert np.array_equal(microphone.history(1000, len(heard)), heard[1000:])
+
+
+@pytest.mark.usefixtures("server")
+def test_a_fault_in_the_audio_thread_is_kept_and_the_device_goes_on() -> None:
+    calls = []
+
+    def fail(_frames: DeviceFrames, *, overflowed: bool) -> None:
+        calls.append(overflowed)
+        raise ValueError("our own bug")
+
+    portaudio = PortAudio()
+    stream = portaudio.open(portaudio.find(None), block_ms=20)
+    stream.start(fail)
+    while len(calls) < 3:
+        time.sleep(0.01)
+
+    assert stream.is_active
+    assert str(stream.fault) == "our own bug"
+    stream.close()
+    portaudio.close()
+
+
+def test_nothing_is_printed_and_no_recording_library_is_loaded(server: VirtualMicrophone) -> None:
+    script = (
+        "import sys\n"
+        "from kws_app.audio.microphone import AudioSettings, Microphone\n"
+        "with Microphone(AudioSettings()) as microphone:\n"
+        "    block = next(microphone.blocks())\n"
+        "assert not {'soundfile', 'scipy', 'onnxruntime'} & set(sys.modules)\n"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", script], env=server.environment(), capture_output=True, check=False)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
