@@ -47,6 +47,7 @@ class Pipeline:
         listener: told every frame's scores.
 
     Attributes:
+        thresholds: the smoothed score at which each keyword fires.
         position: samples so far, those that were lost included.
         frames: steps so far.
 
@@ -59,11 +60,9 @@ class Pipeline:
     ) -> None:
         card, mfcc = model.card, front_end(model)
         known = [keyword.id for keyword in card.keywords]
-        for name in keywords:
-            if name not in known:
-                raise ModelError(f"{model.path}: has no keyword {name!r}{did_you_mean(name, known)}")
-        self._columns = [known.index(name) for name in keywords]
-        rules = [_rule(card.keywords[known.index(name)], chosen) for name, chosen in keywords.items()]
+        rules = keyword_rules(model, keywords)
+        self._columns = [known.index(rule.keyword) for rule in rules]
+        self.thresholds = {rule.keyword: rule.threshold for rule in rules}
         self._framing, self._mfcc = Framing(mfcc), Mfcc(mfcc)
         self._stacking = Stacking(stack=card.frame.stack, skip=card.frame.skip)
         self._stepper, self._decision = model.stepper(), Decision(rules)
@@ -153,6 +152,19 @@ def _front_end(card: Card, width: int) -> MfccSettings:
             "graph and card are from different exports"
         )
     return settings
+
+
+def keyword_rules(model: Model, keywords: Mapping[str, KeywordSettings]) -> list[KeywordRule]:
+    """How each of *keywords* is decided: by its settings and, where they are silent, the model's card.
+
+    Raises:
+        ModelError: the model has no such keyword.
+    """
+    known = {card.id: card for card in model.card.keywords}
+    for name in keywords:
+        if name not in known:
+            raise ModelError(f"{model.path}: has no keyword {name!r}{did_you_mean(name, known)}")
+    return [_rule(known[name], chosen) for name, chosen in keywords.items()]
 
 
 def _rule(card: KeywordCard, chosen: KeywordSettings) -> KeywordRule:
