@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from kws_app.errors import ConfigError, Fault, NoPermissionError
 from kws_app.hooks import Kinds
 from kws_app.hooks.runner import HookSettings
 from kws_app.log import LogSettings
+from kws_app.model.shipped import DEFAULT_MODEL, find_model
 from kws_app.pipeline import KeywordSettings
 from kws_app.schema import read, setting
 from kws_app.yamltree import SIZE
@@ -19,15 +19,12 @@ from kws_app.yamltree import SIZE
 PLACES = (Path("config.yaml"), Path("/etc/kws-app/config.yaml"))
 """Where the configuration is looked for when none is named; the first that is there counts, alone."""
 
-SHIPPED = (Path(__file__).parent.parent, Path(sys.prefix) / "share" / "kws-app")
-"""Where ``models/`` came with kws-app: in a checkout, and in an installation."""
-
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
     """Which model hears."""
 
-    path: str = setting("models/computer.onnx", help="model file, beside this file or one that came with kws-app")
+    path: str = setting(DEFAULT_MODEL, help="model file: beside this file, or one that came with kws-app")
 
 
 def _computer() -> dict[str, KeywordSettings]:
@@ -87,12 +84,6 @@ def load_config(file: Path | None) -> LoadedConfig:
         return LoadedConfig(Config(), None, {})
     reading = read(_text(file), Config, file=str(file))
     return LoadedConfig(reading.value, file, reading.lines)
-
-
-def find_model(path: str, folder: Path) -> Path:
-    """The model file at *path* from *folder* or, if there is none, the one that came with kws-app."""
-    places = [root / path for root in (folder, *SHIPPED)]
-    return next((place for place in places if place.is_file()), places[0])
 
 
 def _text(file: Path) -> str:

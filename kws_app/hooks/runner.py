@@ -33,6 +33,11 @@ class HookSettings:
     timeout_seconds: float = setting(10.0, between=(0.1, 3600), help="how long it may take for one event")
     queue: int = setting(8, between=(1, 1000), help="events that may wait for it; one more, and the oldest is dropped")
 
+    @property
+    def kind(self) -> str:
+        """The kind's name, which is its module's and its own field's."""
+        return type(self).__module__.rpartition(".")[2]
+
     def wants(self, event: Event) -> bool:
         """Whether the hook runs on this event."""
         keyword = getattr(event, "keyword", None)

@@ -1,0 +1,73 @@
+"""``kws-app``: finds the command, runs it, and turns what went wrong into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+from kws_app import __version__
+from kws_app.errors import EX_SOFTWARE, KwsError
+
+# Before numpy is imported: its linear algebra would start a thread a core, and no product of ours is worth a second.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+COMMANDS = ("run", "replay", "score", "check", "config", "devices", "profile")
+"""Each is the module of that name beside this one, with ``add_parser(subparsers)`` and ``run(args) -> int``."""
+
+INTERRUPTED = 130
+
+EXAMPLES = """\
+examples:
+  kws-app run                          listen, as ./config.yaml or /etc/kws-app/config.yaml says
+  kws-app check                        say whether it would work, without opening the microphone
+  kws-app replay examples/computer.flac
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``kws-app`` with *arguments*, those of the process by default; return its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    args = parser_for(arguments).parse_args(arguments)
+    try:
+        status: int = args.run(args)
+        sys.stdout.flush()
+    except KwsError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has had enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:  # noqa: BLE001  our own fault: whoever reports it needs all of it
+        traceback.print_exc()
+        return EX_SOFTWARE
+    return status
+
+
+def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser that *arguments* need: with the named command alone, or with all if none is named."""
+    parser = argparse.ArgumentParser(
+        prog="kws-app",
+        description="A wake-word service: hears a word and runs what you configured.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"kws-app {__version__}")
+    parser.set_defaults(config=None)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in _wanted(arguments):
+        import_module(f"kws_app.cli.{command}").add_parser(subparsers)
+    return parser
+
+
+def _wanted(arguments: Sequence[str]) -> Sequence[str]:
+    first = next(iter(arguments), None)
+    if first == "--version":
+        return ()
+    return (first,) if first in COMMANDS else COMMANDS

@@ -1,0 +1,73 @@
+"""What a configuration asks for, made and checked; the same for ``run``, a reload and ``check``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from kws_app.config import LoadedConfig
+from kws_app.errors import ConfigError, Fault, HookError, ModelError
+from kws_app.hooks.runner import Hook
+from kws_app.model.stepper import Model, load_model
+from kws_app.pipeline import KeywordSettings, Pipeline
+from kws_app.schema import did_you_mean
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """Everything but the source."""
+
+    config: LoadedConfig
+    model: Model
+    pipeline: Pipeline
+    hooks: Sequence[Hook]
+
+
+def assemble(config: LoadedConfig) -> Assembly:
+    """Load the model, make the pipeline, open the hooks.
+
+    Raises:
+        ConfigError: everything in the configuration that cannot be had.
+    """
+    faults: list[Fault] = []
+    hooks = list(_hooks(config, faults))
+    try:
+        model = load_model(config.model_path)
+        pipeline = Pipeline(model, _known_keywords(config, model, faults))
+    except ModelError as error:
+        faults.append(config.fault("model.path", str(error)))
+    if faults:
+        raise ConfigError(*sorted(faults, key=lambda fault: fault.line or 0))
+    return Assembly(config, model, pipeline, hooks)
+
+
+def _hooks(config: LoadedConfig, faults: list[Fault]) -> Iterator[Hook]:
+    for place, settings in enumerate(config.values.hooks):
+        path = f"hooks[{place}].{settings.kind}"
+        try:
+            yield settings.open(config.folder)
+        except HookError as error:
+            faults.append(config.fault(path, str(error)))
+        except Exception as error:
+            logger.error("%s: cannot be opened", path, exc_info=error)
+            faults.append(config.fault(path, f"raised {error!r}"))
+
+
+def _known_keywords(config: LoadedConfig, model: Model, faults: list[Fault]) -> dict[str, KeywordSettings]:
+    """The keywords that the model can hear; the others, and hooks that wait for what nobody listens for, are faults."""
+    known, chosen = [keyword.id for keyword in model.card.keywords], config.values.keywords
+    if not chosen:
+        faults.append(config.fault("keywords", f"names none to listen for{did_you_mean('', known)}"))
+    for keyword in chosen:
+        if keyword not in known:
+            message = f"the model has no such keyword{did_you_mean(keyword, known)}"
+            faults.append(config.fault(f"keywords.{keyword}", message))
+    for place, hook in enumerate(config.values.hooks):
+        for index, keyword in enumerate(hook.keywords):
+            if keyword not in chosen:
+                message = f"'{keyword}' is not listened for{did_you_mean(keyword, chosen)}"
+                faults.append(config.fault(f"hooks[{place}].keywords[{index}]", message))
+    return {keyword: settings for keyword, settings in chosen.items() if keyword in known}
