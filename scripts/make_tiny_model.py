@@ -29,7 +29,9 @@ RECIPE = Recipe(
     keywords={"rise": KeywordRecipe(phrase="rising tone"), "fall": KeywordRecipe(phrase="falling tone")},
     features=MfccSettings(winlen=0.03, winstep=0.02, numcep=20, nfilt=20, appendEnergy=False, winfunc="hann"),
     network=NetworkSettings(hidden=24),
-    scenes=SceneSettings(synthetic_share=0.0, near_miss_share=0.2, coded_share=0.0, bed_snr=(10.0, 30.0)),
+    scenes=SceneSettings(
+        synthetic_share=0.0, near_miss_share=0.2, coded_share=0.0, simulated_rooms=5, bed_snr=(10.0, 30.0)
+    ),
     schedule=ScheduleSettings(hours=1.0, epochs=30, lanes=20, rate=1e-2, average=0.98, masked_lanes=0.0),
 )
 

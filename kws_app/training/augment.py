@@ -33,6 +33,30 @@ def change_speed(audio: Audio, factor: float) -> Audio:
     return np.asarray(soxr.resample(audio, RATE * factor, RATE, quality="MQ"), np.float32)
 
 
+def change_tempo(audio: Audio, factor: float) -> Audio:
+    """Speak *factor* times as fast at the same pitch: overlap-add of pieces that fit together.
+
+    WSOLA (Verhelst and Roelands 1993): 30 ms pieces, each taken within 10 ms of where it is due, at the place that
+    goes on most like the piece before.
+    """
+    size, search = 480, 160
+    hop = size // 2
+    count = int((len(audio) / factor - size) // hop)
+    if count < 2:
+        return audio
+    padded = np.concatenate([np.zeros(search, np.float32), audio, np.zeros(size + 2 * search, np.float32)])
+    window = np.hanning(size + 1)[:size].astype(np.float32)
+    stretched = np.zeros(count * hop + size, np.float32)
+    at = search
+    for piece in range(count):
+        stretched[piece * hop : piece * hop + size] += window * padded[at : at + size]
+        wanted = padded[at + hop : at + hop + size]  # what would follow without a change of tempo
+        due = int((piece + 1) * hop * factor) + search
+        nearby = np.lib.stride_tricks.sliding_window_view(padded[due - search : due + search + size], size)[::4]
+        at = due - search + 4 * int(np.argmax(nearby @ wanted))
+    return stretched
+
+
 def through_opus(audio: Audio) -> Audio:
     """One trip through Ogg Opus, because the background recordings have made it and the words have not."""
     coded = io.BytesIO()

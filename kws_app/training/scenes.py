@@ -41,11 +41,14 @@ class SceneSettings:
     bed_snr: tuple[float, float] = setting((0.0, 25.0), help="speech over bed, dB")
     floor_below: tuple[float, float] = setting((30.0, 60.0), help="stationary noise below the speech, dB")
     room_share: float = setting(0.4, between=(0, 1), help="scenes in a room, half measured and half simulated")
+    simulated_rooms: int = setting(150, between=(1, 10_000), help="simulated rooms to choose from")
+    changed_share: float = setting(0.8, between=(0, 1), help="clips spoken at another speed, pitch and tempo")
     coded_share: float = setting(0.4, between=(0, 1), help="words that made a trip through Opus")
     coloured_share: float = setting(0.7, between=(0, 1), help="scenes through a coloured microphone")
     clipped_share: float = setting(0.05, between=(0, 1), help="scenes that clip")
     level_dbfs: tuple[float, float] = setting((-48.0, -8.0), help="level of the speech, dB below full scale")
-    speed: tuple[float, float] = setting((0.85, 1.17), help="factor of tempo and pitch")
+    speed: tuple[float, float] = setting((0.82, 1.22), help="factor of tempo and pitch together")
+    tempo: tuple[float, float] = setting((0.8, 1.25), help="factor of tempo alone")
 
 
 @dataclass(slots=True)
@@ -76,7 +79,7 @@ class SceneBuilder:
         self._corpus, self._keywords, self._settings = corpus, keywords, settings
         wanted = np.array([weights.get(keyword, 1.0) for keyword in keywords])
         self._chances = wanted / wanted.sum()
-        self._simulated = augment.simulated_rooms(np.random.default_rng(0), 150)
+        self._simulated = augment.simulated_rooms(np.random.default_rng(0), settings.simulated_rooms)
         self._coded: dict[int, Audio] = {}
 
     def build(self, rng: np.random.Generator) -> tuple[Samples, list[tuple[int, int, int]]]:
@@ -115,18 +118,22 @@ class SceneBuilder:
         synthetic = self._corpus.synthetic.get(keyword, [])
         real = self._corpus.keywords.get(keyword, [])
         clips = synthetic if synthetic and (not real or rng.random() < self._settings.synthetic_share) else real
-        begin, speed, clip = self._lay_clip(rng, track, clips)
-        end = begin + round(clip.end / speed)
+        start, end = self._lay_clip(rng, track, clips)
         if end < len(track.audio):
-            track.words.append((index, begin + round(clip.start / speed), end))
+            track.words.append((index, start, end))
 
-    def _lay_clip(self, rng: np.random.Generator, track: _Track, clips: list[Clip]) -> tuple[int, float, Clip]:
+    def _lay_clip(self, rng: np.random.Generator, track: _Track, clips: list[Clip]) -> tuple[int, int]:
+        """Lay down one of *clips*, another voice each time; returns where the word in it starts and ends."""
         clip = clips[rng.integers(len(clips))]
         audio = self._audio(rng, clip)
         audio = audio / rms(audio[clip.start : clip.end])
-        speed = float(rng.uniform(*self._settings.speed))
-        item = augment.fade(augment.change_speed(audio, speed)) * decibels(rng.uniform(-4, 4))
-        return track.lay(np.asarray(item, np.float32), gap=_pause(rng)), speed, clip
+        speed = tempo = 1.0
+        if rng.random() < self._settings.changed_share:
+            speed, tempo = rng.uniform(*self._settings.speed), rng.uniform(*self._settings.tempo)
+            audio = augment.change_speed(augment.change_tempo(audio, tempo), speed)
+        item = augment.fade(audio) * decibels(rng.uniform(-4, 4))
+        begin = track.lay(np.asarray(item, np.float32), gap=_pause(rng))
+        return begin + round(clip.start / (speed * tempo)), begin + round(clip.end / (speed * tempo))
 
     def _lay_speech(self, rng: np.random.Generator, track: _Track) -> None:
         foreign = bool(self._corpus.other_languages) and rng.random() < 0.15

@@ -68,3 +68,11 @@ def test_a_coloured_microphone_stays_finite_and_keeps_length(seed: int) -> None:
     assert coloured.shape == audio.shape
     assert coloured.dtype == np.float32
     assert np.isfinite(coloured).all()
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.25])
+def test_tempo_moves_the_length_and_leaves_the_pitch(factor: float) -> None:
+    stretched = augment.change_tempo(tone(1000), factor)
+
+    assert len(stretched) == pytest.approx(RATE / factor, abs=480)
+    assert strongest(stretched) == pytest.approx(1000, abs=3)

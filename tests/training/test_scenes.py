@@ -1,0 +1,97 @@
+"""Scenes: the words are where they say, levels and lengths are kept, and the same seed gives the same scene."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("scipy", reason="the training extra is not installed")
+pytest.importorskip("torch", reason="the training extra is not installed")
+
+from kws_app.features.mfcc import MfccSettings  # noqa: E402
+from kws_app.training.data import RATE, Clip, Corpus  # noqa: E402
+from kws_app.training.scenes import SceneBuilder, SceneSettings, read_shards, write_shard  # noqa: E402
+
+QUIET = {
+    "word_share": 1.0,
+    "speech_share": 0.0,
+    "noise_share": 0.0,
+    "bed_share": 0.0,
+    "room_share": 0.0,
+    "coloured_share": 0.0,
+    "clipped_share": 0.0,
+    "coded_share": 0.0,
+    "near_miss_share": 0.0,
+    "simulated_rooms": 2,
+}
+
+
+def tone(hertz: float, seconds: float) -> np.ndarray:
+    return np.rint(8000 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * RATE)) / RATE)).astype(np.int16)
+
+
+def corpus() -> Corpus:
+    """The word is a 1 kHz tone in the middle of half a second; all other sound is a 300 Hz tone."""
+    silence = np.zeros(2000, np.int16)
+    word = Clip(np.concatenate([silence, tone(1000, 0.5), silence]), 2000, 10_000, "a")
+    other = Clip(tone(300, 0.5), 0, 8000, "b")
+    takes = [tone(300, 20.0)]
+    return Corpus(keywords={"word": [word]}, commands=[other], speech=takes, noise=takes, music=takes)
+
+
+def builder(**changed: float) -> SceneBuilder:
+    return SceneBuilder(corpus(), ("word",), {}, SceneSettings(**(QUIET | changed)))
+
+
+def band_level(samples: np.ndarray, hertz: float) -> float:
+    """Level of the band around *hertz*, relative to the whole."""
+    spectrum = np.abs(np.fft.rfft(samples.astype(float))) ** 2
+    bins = np.fft.rfftfreq(len(samples), 1 / RATE)
+    return float(spectrum[np.abs(bins - hertz) < 0.3 * hertz].sum() / spectrum.sum())
+
+
+def test_every_word_is_where_its_event_says() -> None:
+    samples, words = builder().build(np.random.default_rng(1))
+
+    assert len(words) > 5
+    for _, start, end in words:
+        assert 0.3 * RATE < end - start < 0.85 * RATE
+        assert band_level(samples[start + 400 : end - 400], 1000) > 0.9
+    rest = np.ones(len(samples), bool)
+    for _, start, end in words:
+        rest[start - 400 : end + 400] = False
+    assert band_level(samples[rest], 1000) < 0.1
+
+
+def test_the_same_seed_gives_the_same_scene() -> None:
+    one, words = builder(bed_share=1.0, room_share=1.0, coloured_share=1.0).build(np.random.default_rng(7))
+    two, same = builder(bed_share=1.0, room_share=1.0, coloured_share=1.0).build(np.random.default_rng(7))
+
+    assert (one == two).all()
+    assert words == same
+
+
+@pytest.mark.parametrize("kind", ["speech_share", "noise_share", "music"])
+def test_other_scenes_hold_no_word_and_are_full(kind: str) -> None:
+    shares = {"word_share": 0.0, **({kind: 1.0} if kind != "music" else {})}
+
+    samples, words = builder(**shares).build(np.random.default_rng(3))
+
+    assert words == []
+    assert len(samples) == 30 * RATE
+    assert np.abs(samples).max() > 50
+
+
+def test_shards_read_back_as_one_with_their_scenes_numbered_on(tmp_path: Path) -> None:
+    mfcc = MfccSettings(appendEnergy=False)
+    for number in range(2):
+        write_shard(tmp_path / f"{number}.npz", builder(), mfcc, scenes=2, seed=(number,))
+
+    shard = read_shards(sorted(tmp_path.glob("*.npz")))
+
+    assert shard.features.shape == (4, 2998, 13)
+    assert shard.features.dtype == np.float32
+    assert set(shard.events[:, 0].tolist()) == {0, 1, 2, 3}
+    assert not list(tmp_path.glob("*.partial"))
