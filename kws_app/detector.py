@@ -8,7 +8,7 @@ from pathlib import Path
 from kws_app.arrays import Samples
 from kws_app.events import Detection
 from kws_app.model.card import SENSITIVITIES
-from kws_app.model.shipped import DEFAULT_MODEL, find_model
+from kws_app.model.shipped import DEFAULT_MODEL, find_shipped
 from kws_app.model.stepper import load_model
 from kws_app.pipeline import KeywordSettings, Pipeline
 
@@ -43,7 +43,7 @@ class Detector:
         if sensitivity not in SENSITIVITIES:
             raise ValueError(f"sensitivity must be one of {', '.join(SENSITIVITIES)}, got {sensitivity!r}")
         names = [keywords] if isinstance(keywords, str) else list(keywords)
-        path = find_model(DEFAULT_MODEL) if model is None else Path(model)
+        path = find_shipped(DEFAULT_MODEL) if model is None else Path(model)
         self._pipeline = Pipeline(load_model(path), {name: KeywordSettings(sensitivity) for name in names})
 
     def push(self, samples: Samples) -> list[Detection]:

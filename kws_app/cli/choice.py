@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kws_app.config import LoadedConfig
     from kws_app.model.stepper import Model
     from kws_app.pipeline import KeywordSettings
 
@@ -29,7 +31,16 @@ def add_options(parser: argparse.ArgumentParser, *, without: str) -> None:
     )
 
 
-def choose(args: argparse.Namespace, *, default: str | None = None) -> tuple[Model, Mapping[str, KeywordSettings]]:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was asked for, read and loaded."""
+
+    config: LoadedConfig
+    model: Model
+    keywords: Mapping[str, KeywordSettings]
+
+
+def choose(args: argparse.Namespace, *, default: str | None = None) -> Choice:
     """The model and the keywords that *args* ask for; *default* stands in where ``--keyword`` was not given.
 
     A keyword keeps the settings that the configuration has for it.
@@ -47,4 +58,4 @@ def choose(args: argparse.Namespace, *, default: str | None = None) -> tuple[Mod
     names = args.keyword or ([default] if default else [*configured])
     if ALL in names:
         names = [keyword.id for keyword in model.card.keywords]
-    return model, {name: configured.get(name, KeywordSettings()) for name in names}
+    return Choice(config, model, {name: configured.get(name, KeywordSettings()) for name in names})

@@ -35,12 +35,12 @@ def run(args: argparse.Namespace) -> int:
     """Replay every file; those that cannot be read are named on standard error, and the exit code says so."""
     from kws_app.pipeline import Pipeline
 
-    model, keywords = choice.choose(args)
+    chosen = choice.choose(args)
     status = EX_OK
     for file in args.files:
         report = _JsonReport(file) if args.json else _Report(file)
         try:
-            replay(file, Pipeline(model, keywords), report)
+            replay(file, Pipeline(chosen.model, chosen.keywords), report)
         except RecordingError as error:
             print(error, file=sys.stderr)
             status = error.exit_code

@@ -36,8 +36,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score the file and write the arrays."""
-    model, keywords = choice.choose(args, default=choice.ALL)
-    write(args.npz, score(args.file, model, keywords))
+    chosen = choice.choose(args, default=choice.ALL)
+    write(args.npz, score(args.file, chosen.model, chosen.keywords))
     return EX_OK
 
 

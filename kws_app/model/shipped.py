@@ -1,4 +1,4 @@
-"""Where model files are looked for."""
+"""Where files are looked for that came with kws-app."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 SHIPPED = (Path(__file__).parents[2], Path(sys.prefix) / "share" / "kws-app")
-"""Where ``models/`` came with kws-app: in a checkout, and in an installation."""
+"""What ``models/`` and ``examples/`` are in: a checkout, and an installation."""
 
 DEFAULT_MODEL = "models/computer.onnx"
 
 
-def find_model(path: str, *folders: Path) -> Path:
-    """The model file at *path* from one of *folders* or, if there is none, the one that came with kws-app."""
+def find_shipped(path: str, *folders: Path) -> Path:
+    """The file at *path* from one of *folders* or, if there is none, the one that came with kws-app."""
     places = [root / path for root in (*folders, *SHIPPED)]
     return next((place for place in places if place.is_file()), places[0])
