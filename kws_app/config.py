@@ -11,7 +11,7 @@ from kws_app.errors import ConfigError, Fault, NoPermissionError
 from kws_app.hooks import Kinds
 from kws_app.hooks.runner import HookSettings
 from kws_app.log import LogSettings
-from kws_app.model.shipped import DEFAULT_MODEL, find_model
+from kws_app.model.shipped import DEFAULT_MODEL, find_shipped
 from kws_app.pipeline import KeywordSettings
 from kws_app.schema import read, setting
 from kws_app.yamltree import SIZE
@@ -60,7 +60,7 @@ class LoadedConfig:
     @property
     def model_path(self) -> Path:
         """The model file, which need not be there."""
-        return find_model(self.values.model.path, self.folder)
+        return find_shipped(self.values.model.path, self.folder)
 
     def origin(self, path: str) -> str:
         """Where the value at *path* comes from: ``config.yaml:12`` or ``default``."""
