@@ -73,7 +73,9 @@ class PortAudio:
         """The device of this index, or the first with this text in its name, or the system's default one."""
         devices = self.devices()
         if not devices:
-            raise MicrophoneError("microphone: there is no input device (see: kws-app devices)")
+            raise MicrophoneError(
+                "microphone: there is no input device; is one plugged in, and is this user in group audio?"
+            )
         if wanted is None:
             return self._default()
         if isinstance(wanted, int):
