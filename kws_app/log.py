@@ -21,7 +21,7 @@ PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERR
 class LogSettings:
     """How much is told."""
 
-    level: str = setting("info", one_of=LEVELS, help="what is logged: this and everything graver")
+    level: str = setting("info", one_of=LEVELS, help="what is told on standard error: this and everything graver")
 
 
 def set_up(settings: LogSettings) -> None:

@@ -40,6 +40,7 @@ class Rule:
     """What a field's type alone does not say; see ``setting``."""
 
     help: str = ""
+    example: str = ""
     between: tuple[float, float] | None = None
     one_of: Sequence[Any] | None = None
     variants: Mapping[str, type] | None = None
@@ -57,17 +58,18 @@ def setting(
     default: Any = MISSING,
     *,
     help: str,
+    example: str = "",
     default_factory: Callable[[], Any] | Any = MISSING,
     between: tuple[float, float] | None = None,
     one_of: Sequence[Any] | None = None,
     variants: Mapping[str, type] | None = None,
 ) -> Any:
-    """A dataclass field that a file can set. Without a default it must be in the file.
+    """A dataclass field that a file can set. Without a default it must be in the file; ``example`` shows how, as YAML.
 
     ``between`` and ``one_of`` hold for each value of a list. ``variants`` is for a list of sections of different
     kinds: the key that only one kind has names the dataclass that reads the section.
     """
-    rule = Rule(help, between, one_of, variants)
+    rule = Rule(help, example, between, one_of, variants)
     return dataclasses.field(default=default, default_factory=default_factory, metadata={"rule": rule})
 
 

@@ -21,7 +21,8 @@ class Settings(HookSettings):
     """A function and where it stands."""
 
     callback: str = setting(
-        help="module:function, called with the event; the module is installed or lies beside this file"
+        help="module:function, called with the event; the module is installed or lies beside this file",
+        example="lamp:switch_on",
     )
 
     def open(self, folder: Path) -> CallbackHook:

@@ -21,8 +21,9 @@ class Settings(HookSettings):
     """A program and its arguments."""
 
     command: tuple[str, ...] = setting(
-        help="program and arguments, no shell; it runs in the folder of this file, reads the event as one line of JSON"
-        " and has KWS_KEYWORD, KWS_SCORE, KWS_TIME in its environment"
+        help="program and arguments, started without a shell in the folder of this file; the event is a line of JSON "
+        "on its stdin, and KWS_KEYWORD, KWS_SCORE, KWS_TIME in its environment",
+        example='[./lamp.sh, "on"]',
     )
 
     def __post_init__(self) -> None:
