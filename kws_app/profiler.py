@@ -63,6 +63,7 @@ class Source(Protocol):
 
 def profile(source: Source, model: Model, keywords: Mapping[str, KeywordSettings], *, seconds: float) -> dict[str, Any]:
     """Listen to *source* for *seconds* and report, in values that JSON knows; *source* delivers in real time."""
+    Pipeline(model, keywords).push(np.zeros(RATE, np.int16))  # what only first frames cost belongs to the start-up
     heard, spent = listen(source, Pipeline(model, keywords), seconds=seconds)
     return {"board": board(), **spent, "stages": stages(heard, model, keywords), **start_up(model.path)}
 

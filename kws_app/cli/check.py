@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kws_app.cli.options import add_config
 from kws_app.errors import EX_OK, ConfigError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def add_parser(subparsers: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="the configuration")
+    add_config(parser)
     parser.add_argument("--json", action="store_true", help="the verdict as one line of JSON")
     parser.set_defaults(run=run)
 

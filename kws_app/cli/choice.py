@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kws_app.cli.options import add_config
+
 if TYPE_CHECKING:
     from kws_app.config import LoadedConfig
     from kws_app.model.stepper import Model
@@ -18,9 +20,7 @@ ALL = "all"
 
 def add_options(parser: argparse.ArgumentParser, *, without: str) -> None:
     """Add ``--config``, ``--model`` and ``--keyword``; *without* says what is heard if no keyword is named."""
-    parser.add_argument(
-        "-c", "--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="the configuration"
-    )
+    add_config(parser)
     parser.add_argument("--model", type=Path, metavar="M", help="an .onnx file, instead of the configuration's")
     parser.add_argument(
         "--keyword",

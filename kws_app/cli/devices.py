@@ -7,9 +7,9 @@ import json
 import sys
 from contextlib import closing
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kws_app.cli.options import add_config
 from kws_app.errors import EX_OK, MicrophoneError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def add_parser(subparsers: Any) -> None:
         epilog="examples:\n  kws-app devices\n  kws-app devices -c /etc/kws-app/config.yaml --json",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="whose audio.device picks")
+    add_config(parser)
     parser.add_argument("--json", action="store_true", help="a list of objects")
     parser.set_defaults(run=run)
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from kws_app import __version__
+from kws_app.cli.options import add_config
 from kws_app.errors import EX_SOFTWARE, KwsError
 
 # Before numpy is imported: its linear algebra would start a thread a core, and no product of ours is worth a second.
@@ -59,6 +60,7 @@ def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"kws-app {__version__}")
+    add_config(parser)
     parser.set_defaults(config=None)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in _wanted(arguments):

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from kws_app.cli.options import add_config
 from kws_app.errors import EX_OK
 
 EXAMPLES = """\
@@ -28,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="the configuration")
+    add_config(parser)
     parser.add_argument(
         "--source", type=Path, metavar="FILE", help="play this recording in real time in place of the microphone"
     )
