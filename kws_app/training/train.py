@@ -121,10 +121,11 @@ class Trainer:
         """Optimiser steps of the whole run."""
         return self._recipe.schedule.epochs * self._lanes.chunks
 
-    def run(self) -> Network:
-        """Train to the end; returns the averaged network."""
+    def run(self, *, until: int | None = None) -> Network:
+        """Train to the recipe's end, or to the end of epoch *until*; returns the averaged network."""
+        last = self._recipe.schedule.epochs if until is None else until
         bar = tqdm(total=self.steps, initial=self.epoch * self._lanes.chunks, desc=self._recipe.name, unit="chunk")
-        while self.epoch < self._recipe.schedule.epochs:
+        while self.epoch < last:
             self._train_epoch(bar)
             self.epoch += 1
             self._save()
@@ -184,7 +185,7 @@ class Trainer:
         scale = EVENTS_AN_HOUR * self._lanes.lanes * schedule.chunk_seconds / 3600
         # False alarms are bought off late: a heavy start teaches silence before it teaches the words.
         total = (positive + (first + (last - first) * progress**2) * negative) / scale
-        warm = min(1.0, (progress * self.steps + 1) / WARM_UP_STEPS)
+        warm = min(1.0, (progress * self.steps + 1) / min(WARM_UP_STEPS, self.steps / 20))
         for group in self._optimiser.param_groups:
             group["lr"] = schedule.rate * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * progress)) / 2)
         self._optimiser.zero_grad(set_to_none=True)

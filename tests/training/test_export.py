@@ -75,7 +75,7 @@ def test_the_int8_graph_is_the_rounded_network_and_stays_near_the_float_one(cell
     assert np.abs(stepped - network_scores(network, features())).max() < INT8_TOLERANCE
 
 
-def test_int8_weights_make_the_file_a_third(tmp_path: Path) -> None:
+def test_int8_weights_make_the_file_a_third() -> None:
     torch.manual_seed(0)
     network = Network(MFCC, NetworkSettings(hidden=160), 2)
     card = make_card(recipe("GhostRNN"), network, corpus={"hours": 1.0, "speakers": 2}, measured={}, sources=[])

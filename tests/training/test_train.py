@@ -1,0 +1,111 @@
+"""Training: it learns, goes on where it stopped, and keeps its last good checkpoint."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the training extra is not installed")
+
+from kws_app.features.mfcc import MfccSettings  # noqa: E402
+from kws_app.training.network import NetworkSettings  # noqa: E402
+from kws_app.training.recipe import KeywordRecipe, Recipe, ScheduleSettings  # noqa: E402
+from kws_app.training.scenes import Shard  # noqa: E402
+from kws_app.training.train import Lanes, Trainer, read_checkpoint  # noqa: E402
+
+RECIPE = Recipe(
+    name="test",
+    keywords={"bump": KeywordRecipe()},
+    features=MfccSettings(winlen=0.03, winstep=0.02, numcep=6, nfilt=6, nfft=512, appendEnergy=False),
+    network=NetworkSettings(hidden=8),
+    schedule=ScheduleSettings(epochs=6, lanes=4, chunk_seconds=2.0, rate=1e-2, average=0.9, masked_lanes=0.0),
+)
+
+
+def shard(scenes: int = 8, frames: int = 500) -> Shard:
+    """Noise in which the word is half a second of a raised second cepstrum."""
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((scenes, frames, 6)).astype(np.float32)
+    features[..., 0] += 30
+    events = []
+    for scene in range(scenes):
+        for start in range(50, frames - 60, 90):
+            features[scene, start : start + 25, 1] += 8
+            events.append((scene, 0, start * 320, (start + 25) * 320))
+    return Shard(features, np.array(events, np.int32))
+
+
+def losses(work: Path) -> list[float]:
+    return [json.loads(line)["word_loss"] for line in (work / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_minute_of_scenes_is_learnt_in_seconds(tmp_path: Path) -> None:
+    longer = replace(RECIPE, schedule=replace(RECIPE.schedule, epochs=30))
+
+    network = Trainer(longer, shard(), tmp_path).run()
+
+    assert losses(tmp_path)[-1] < losses(tmp_path)[0] / 3
+    with torch.no_grad():
+        logits, _ = network(torch.from_numpy(shard().features[:1]).transpose(0, 1), network.start(1))
+    scores = torch.sigmoid(logits[:, 0, 0])
+    assert scores[50 + 25 : 50 + 40].max() > 2 * scores[110:135].max()
+
+
+def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(tmp_path: Path) -> None:
+    """Given a run of six epochs and one that is stopped after three; then their networks are equal."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole.mkdir()
+    parts.mkdir()
+    expected = Trainer(RECIPE, shard(), whole).run()
+
+    stopped = Trainer(RECIPE, shard(), parts)
+    stopped.run(until=3)
+    actual = Trainer(RECIPE, shard(), parts).run()
+
+    for one, two in zip(expected.state_dict().values(), actual.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, two)
+    assert len(losses(parts)) == 6
+
+
+def test_a_checkpoint_half_written_leaves_the_one_before(tmp_path: Path) -> None:
+    trainer = Trainer(RECIPE, shard(), tmp_path)
+    trainer.run(until=1)
+    (tmp_path / "checkpoint.partial").write_bytes(b"the disk was full")
+
+    network = read_checkpoint(tmp_path / "checkpoint.pt", RECIPE)
+
+    assert network.parameters_trained == trainer.network.parameters_trained
+    assert Trainer(RECIPE, shard(), tmp_path).epoch == 1
+
+
+def test_each_lane_goes_on_from_chunk_to_chunk() -> None:
+    lanes = Lanes(RECIPE, shard())
+
+    chunks = list(lanes.epoch(np.random.default_rng(1)))
+
+    assert len(chunks) == lanes.chunks
+    stream = torch.cat([chunk.features for chunk in chunks])[:, 0]
+    scenes = [torch.from_numpy(scene) for scene in shard().features]
+    first = next(i for i, scene in enumerate(scenes) if (scene == stream[0]).all(dim=1).any())
+    start = int(torch.nonzero((scenes[first] == stream[0]).all(dim=1)))
+    torch.testing.assert_close(stream[: 500 - start], scenes[first][start:])
+
+
+def test_every_word_is_asked_for_once_an_epoch_but_where_chunks_cut() -> None:
+    lanes = Lanes(RECIPE, shard())
+
+    asked = sum(len(chunk.targets.lane) for chunk in lanes.epoch(np.random.default_rng(1)))
+
+    assert 0.6 * len(shard().events) < asked <= len(shard().events)
+
+
+def test_fewer_scenes_than_lanes_still_train(tmp_path: Path) -> None:
+    small = replace(RECIPE, schedule=replace(RECIPE.schedule, lanes=64, epochs=1))
+
+    Trainer(small, shard(), tmp_path).run()
+
+    assert len(losses(tmp_path)) == 1
