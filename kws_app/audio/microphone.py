@@ -29,7 +29,7 @@ class AudioSettings:
         None, help="a part of the device's name, or its index (see: kws-app devices); empty: the system's default"
     )
     block_ms: int = setting(
-        40, between=(5, 500), help="audio taken at once; less answers sooner, more costs less of the processor"
+        80, between=(5, 500), help="audio taken at once; less answers sooner, more costs less of the processor"
     )
     silence_timeout_seconds: float = setting(
         30, between=(1, 86_400), help="end with status 69 when the device delivered nothing for so long"
