@@ -104,7 +104,7 @@ class PortAudio:
                     return Stream(self._api, device, sample_format=sample_format, block_ms=block_ms)
             except OSError as error:
                 if error.errno != pyaudio.paSampleFormatNotSupported:
-                    raise MicrophoneError(f'microphone: "{device.name}" does not open: {_reason(error)}') from error
+                    raise MicrophoneError(_does_not_open(device, error)) from error
         raise MicrophoneError(f'microphone: "{device.name}" gives none of {", ".join(FORMATS)}')
 
     def _default(self) -> Device:
@@ -138,6 +138,7 @@ class Stream:
             f"{device.name}, {self.rate} Hz, {self.channels} channel{'s' * (self.channels > 1)}, {sample_format}"
         )
         self.fault: Exception | None = None
+        self._device = device
         self._take: Taker | None = None
         self._stream = api.open(
             rate=self.rate,
@@ -158,7 +159,10 @@ class Stream:
     def start(self, take: Taker) -> None:
         """Begin to call *take*."""
         self._take = take
-        self._stream.start_stream()
+        try:
+            self._stream.start_stream()
+        except OSError as error:
+            raise MicrophoneError(_does_not_open(self._device, error)) from error
 
     def close(self) -> None:
         """Stop and give the device back. (``stop_stream`` first would wait for audio, for ever if none comes.)"""
@@ -180,10 +184,10 @@ def _channels(device: Device) -> int:
     return device.channels if device.channels <= MOST_CHANNELS else 1
 
 
-def _reason(error: OSError) -> str:
-    if error.errno == pyaudio.paDeviceUnavailable:
-        return "another program holds it"
-    return f"{error.strerror} ({error.errno})"
+def _does_not_open(device: Device, error: OSError) -> str:
+    held = error.errno == pyaudio.paDeviceUnavailable
+    reason = "another program holds it" if held else f"{error.strerror} ({error.errno})"
+    return f'microphone: "{device.name}" does not open: {reason}'
 
 
 def _no_such_device(wanted: str | int, devices: Sequence[Device]) -> str:

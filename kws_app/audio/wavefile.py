@@ -18,7 +18,7 @@ from kws_app.errors import RecordingError
 logger = logging.getLogger(__name__)
 
 BLOCK_SECONDS = 1.0
-PACED_BLOCK_SECONDS = 0.04
+PACED_BLOCK_SECONDS = 0.08
 """What a microphone delivers at once."""
 
 RATES = range(1_000, 768_001)

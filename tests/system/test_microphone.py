@@ -101,6 +101,13 @@ def test_without_an_audio_server_it_says_that_there_is_no_device(server: Virtual
         pass
 
 
+def test_a_device_that_is_listed_but_does_not_open_says_why(server: VirtualMicrophone) -> None:
+    server.unplug()
+
+    with pytest.raises(MicrophoneError, match=r'"default" does not open: .+ \(-9999\)'), Microphone(AudioSettings()):
+        pass
+
+
 def test_a_stalled_device_gives_empty_blocks_and_then_ends_in_an_error(server: VirtualMicrophone) -> None:
     with Microphone(AudioSettings(silence_timeout_seconds=1)) as microphone:
         hear(microphone, 0.1)

@@ -107,6 +107,11 @@ class VirtualMicrophone:
         """Deliver again; what was not delivered meanwhile never happened."""
         self._stalled.clear()
 
+    def unplug(self) -> None:
+        """Take the microphone away; the audio server stays."""
+        command = ["pactl", "unload-module", "module-pipe-source"]
+        subprocess.run(command, env=self.environment(), check=True)
+
     def start_server(self) -> None:
         """Bring the audio server up and wait until clients can connect."""
         fifo = self._fifo
