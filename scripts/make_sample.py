@@ -1,4 +1,4 @@
-"""Make examples/computer.flac: a synthesized sentence with "computer" in it, in a synthesized room.
+"""Make examples/computer.flac: synthesized sentences with "computer" in them, in a synthesized room.
 
 ``make run`` plays it where there is no microphone. Needs flite (Debian package of that name) and writes the same
 bytes each time.
@@ -17,14 +17,13 @@ import soundfile
 RATE = 16_000
 SAMPLE = Path(__file__).parent.parent / "examples" / "computer.flac"
 
-VOICE = "slt"
-# What is said, each after so many seconds.
+# When it is said, by which of flite's voices, and what.
 SENTENCES = [
-    (0.8, "It is getting dark outside."),
-    (3.6, "Computer, turn on the light in the kitchen."),
-    (7.3, "And now let us cook something nice."),
+    (0.8, "slt", "It is getting dark outside."),
+    (3.4, "awb", "Computer, turn on the light in the kitchen."),
+    (7.0, "slt", "Computer, play some music."),
 ]
-SECONDS = 10.4
+SECONDS = 10.0
 PEAK = 0.4  # of full scale
 
 REVERBERATION_SECONDS = 0.35  # until the echo has fallen by 60 dB: a furnished living room
@@ -37,8 +36,8 @@ Signal = npt.NDArray[np.float64]
 def main() -> None:
     rng = np.random.default_rng(2026)
     dry = np.zeros(int(SECONDS * RATE))
-    for start, text in SENTENCES:
-        speech = speak(text)
+    for start, voice, text in SENTENCES:
+        speech = speak(voice, text)
         first = int(start * RATE)
         dry[first : first + len(speech)] += speech
     wet = np.convolve(dry, room(rng))[: len(dry)]
@@ -47,13 +46,13 @@ def main() -> None:
     print(f"{SAMPLE.name}: {SECONDS:g} s, {SAMPLE.stat().st_size} bytes")
 
 
-def speak(text: str) -> Signal:
+def speak(voice: str, text: str) -> Signal:
     """The sentence as flite says it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"
-        subprocess.run(["flite", "-voice", VOICE, "-t", text, "-o", str(path)], check=True)
+        subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], check=True)
         speech, rate = soundfile.read(path)
-    assert rate == RATE, f"flite -voice {VOICE} speaks at {rate} Hz"
+    assert rate == RATE, f"flite -voice {voice} speaks at {rate} Hz"
     return speech
 
 

@@ -5,14 +5,22 @@ from __future__ import annotations
 import configparser
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 import kws_app
+from kws_app.cli import main as app
+from kws_app.config import Config
+from kws_app.schema import read
+from kws_app.training import cli as train
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -63,7 +71,8 @@ def test_an_import_that_points_up_or_weighs_too_much_is_named(
 def modules_after(program: str) -> set[str]:
     """Top-level packages that are loaded when *program* has run in a new interpreter."""
     code = f"{program}\nimport sys, json; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
     return set(json.loads(result.stdout.splitlines()[-1]))
 
 
@@ -77,7 +86,7 @@ def test_what_listens_on_the_microphone_loads_nothing_that_only_training_or_reco
 
 
 def test_a_daemon_that_has_heard_a_recording_has_loaded_none_of_trainings_packages() -> None:
-    loaded = modules_after("from kws_app.cli.main import main\nmain(['replay', 'examples/computer.flac'])")
+    loaded = modules_after("from kws_app.cli.main import main\nassert main(['replay', 'examples/computer.flac']) == 0")
     assert "onnxruntime" in loaded
     assert not loaded & HEAVY
 
@@ -108,7 +117,6 @@ def test_the_newest_changelog_entry_is_the_version() -> None:
 
 
 def test_the_sample_recording_is_short_and_small() -> None:
-    soundfile = pytest.importorskip("soundfile")
     sample = soundfile.info(ROOT / "examples" / "computer.flac")
     assert 8 <= sample.duration <= 12
     assert (sample.samplerate, sample.channels) == (16_000, 1)
@@ -135,15 +143,75 @@ def fenced(document: Path, language: str) -> list[str]:
 def test_readmes_first_commands_are_verbs_of_the_makefile() -> None:
     first = fenced(ROOT / "README.md", "sh")[0]
     verbs = re.findall(r"^make (\w+)", first, re.MULTILINE)
-    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert verbs == ["run", "test"]
-    assert set(verbs) <= set(targets)
+    assert set(verbs) <= verbs_of_the_makefile()
 
 
 def test_make_alone_prints_every_verb() -> None:
-    targets = set(re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
     said = subprocess.run(["make", "--silent"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert {line.split()[0] for line in said.splitlines()} == targets
+    assert {line.split()[0] for line in said.splitlines()} == verbs_of_the_makefile()
+
+
+def verbs_of_the_makefile() -> set[str]:
+    return set(re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_in_a_document_is_one_that_exists(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
+    real = {("kws-app", name) for name in app.COMMANDS} | {("kws-train", name) for name in train.COMMANDS}
+    real |= {("make", verb) for verb in verbs_of_the_makefile()}
+    named = set(re.findall(r"(?:^|[`$&|/]|sudo) ?(kws-app|kws-train|make) ([a-z]+)", code, re.MULTILINE))
+    assert named - real == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_commands_output_in_a_document_is_what_it_prints(document: Path, tmp_path: Path) -> None:
+    """Every ``$ kws-app`` of a console block runs; numbers may differ, words may not."""
+    for name in ("examples", "models", "config.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    for block in fenced(document, "console"):
+        for command, expected in re.findall(
+            r"^\$ (?:\.venv/bin/)?kws-app (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE
+        ):
+            words = [sys.executable, "-m", "kws_app", *shlex.split(command)]
+            done = subprocess.run(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            assert without_numbers(done.stdout) == without_numbers(expected), f"{document}: kws-app {command}"
+
+
+def without_numbers(text: str) -> list[str]:
+    """The lines, every number an ``N``, and columns that numbers widen closed up."""
+    return [re.sub(r"\d+(\.\d+)?", "N", " ".join(line.split())) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_configuration_in_a_document_is_valid(document: Path) -> None:
+    for block in fenced(document, "yaml"):
+        kind = Config
+        if document.name == "train-a-model.md" and "\nnetwork:" in block:
+            pytest.importorskip("torch", reason="recipes are read beside the network they describe")
+            kind = import_module("kws_app.training.recipe").Recipe
+        read(block, kind, file=str(document.relative_to(ROOT)))
+
+
+def test_the_worked_example_of_a_hook_works(tmp_path: Path, tiny_model: Path) -> None:
+    (tmp_path / "journal.py").write_text(fenced(ROOT / "CONTRIBUTING.md", "python")[0], encoding="utf-8")
+    (tmp_path / "config.yaml").write_text(
+        f"model: {{path: {tiny_model}}}\nkeywords: {{rise: }}\nhooks: [{{journal: heard.jsonl, on: [state]}}]\n"
+    )
+    soundfile.write(tmp_path / "silence.wav", np.zeros(8000, np.int16), 16_000)
+    program = f"""
+import kws_app.hooks
+kws_app.hooks.__path__.append({str(tmp_path)!r})
+from kws_app.cli.main import main
+raise SystemExit(main(["run", "-c", "config.yaml", "--source", "silence.wav"]))
+"""
+
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+
+    states = [json.loads(line)["state"] for line in (tmp_path / "heard.jsonl").read_text().splitlines()]
+    assert states == ["starting", "listening", "stopping"]
 
 
 def test_every_link_between_documents_leads_somewhere() -> None:

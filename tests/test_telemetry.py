@@ -46,7 +46,8 @@ def kws_app(*arguments: str | Path, home: Path, before: Sequence[str | Path] = (
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     command = [*before, sys.executable, "-m", "kws_app", *arguments]
-    subprocess.run(command, cwd=home, env=environment, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def calls_of(*arguments: str | Path, home: Path) -> list[str]:
