@@ -177,7 +177,7 @@ def test_a_file_without_an_end_is_not_read_to_its_end() -> None:
 def test_a_file_that_this_user_may_not_read_is_a_sentence_of_its_own(config_file: Path) -> None:
     config_file.chmod(0)
 
-    with nobody(), pytest.raises(NoPermissionError, match="this user may not read it$"):
+    with nobody(), pytest.raises(NoPermissionError, match=r"this user may not read it$"):
         load_config(config_file)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,10 +47,17 @@ class Service:
     Args:
         file: the configuration; None: where it is looked for, or the defaults.
         recording: played in real time in place of the microphone.
+        microphone: what listens if there is no recording.
     """
 
-    def __init__(self, file: Path | None = None, *, recording: Path | None = None) -> None:
-        self._file, self._recording = file, recording
+    def __init__(
+        self,
+        file: Path | None = None,
+        *,
+        recording: Path | None = None,
+        microphone: Callable[[AudioSettings], Source] = Microphone,
+    ) -> None:
+        self._file, self._recording, self._microphone = file, recording, microphone
         self._notify = Notifier()
         self._watchdog = Watchdog(self._notify)
         self._event_log = EventLog()
@@ -92,14 +99,14 @@ class Service:
             raise
         finally:
             self._asked.limit_stop()
-            self._change("stopping", "Stopping", reason=reason)
+            self._change("stopping", "Stopping", "STOPPING=1", reason=reason)
 
     def _open_source(self, settings: AudioSettings) -> None:
         self._source = self._sources.enter_context(self._new_source(settings))
 
     def _new_source(self, settings: AudioSettings) -> Source:
         if self._recording is None:
-            return Microphone(settings)
+            return self._microphone(settings)
         from kws_app.audio.wavefile import WaveFile  # loads soundfile, which nothing but a recording needs
 
         return WaveFile(self._recording, paced=True)

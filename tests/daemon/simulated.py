@@ -1,0 +1,61 @@
+"""A microphone that follows a script: audio, gaps, silence, and things that happen between two blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Self
+
+import numpy as np
+
+from kws_app.arrays import Samples
+from kws_app.audio.microphone import AudioSettings
+from kws_app.audio.source import Block
+from kws_app.errors import MicrophoneError
+
+Happening = Block | Callable[[], object]
+
+SILENCE = Block(np.empty(0, np.int16))
+
+
+class SimulatedMicrophone:
+    """Delivers the blocks of a script and calls what stands between them; the script goes on when it is reopened.
+
+    ``"absent"`` is a device that is not there. ``opened`` has every device that was opened.
+    """
+
+    opened: list[str]
+
+    def __init__(self, script: Sequence[Happening], absent: Sequence[str] = ("absent",)) -> None:
+        self._script = iter(script)
+        self._absent = absent
+        self.opened = []
+        self.is_open = False
+        self.description = ""
+
+    def __call__(self, settings: AudioSettings) -> Self:
+        self.description = str(settings.device or "default")
+        return self
+
+    def __enter__(self) -> Self:
+        if self.description in self._absent:
+            raise MicrophoneError(f'microphone: no input device named "{self.description}"')
+        assert not self.is_open, "a card cannot be open twice"
+        self.is_open = True
+        self.opened.append(self.description)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.is_open = False
+
+    def blocks(self) -> Iterator[Block]:
+        for happening in self._script:
+            if isinstance(happening, Block):
+                yield happening
+            else:
+                happening()
+                yield SILENCE
+
+
+def blocks_of(samples: Samples, size: int = 640) -> list[Happening]:
+    """The samples as a microphone delivers them."""
+    return [Block(samples[start : start + size]) for start in range(0, len(samples), size)]

@@ -1,0 +1,89 @@
+"""Facts about what a configuration is held against: the model, its card, and the hooks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from kws_app.config import load_config
+from kws_app.daemon.assembly import Assembly, assemble
+from kws_app.errors import ConfigError
+
+
+def assembled(path: Path, text: str) -> Assembly:
+    path.write_text(text, encoding="utf-8")
+    return assemble(load_config(path))
+
+
+def mistakes(path: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        assembled(path, text)
+    return [line.removeprefix(str(path.parent)) for line in str(caught.value).splitlines()]
+
+
+def test_a_good_configuration_gives_a_pipeline_and_hooks(tiny_model: Path, config_file: Path) -> None:
+    text = f"model: {{path: {tiny_model}}}\nkeywords: {{rise: {{threshold: 0.6}}}}\nhooks: [{{command: ['true']}}]\n"
+
+    assembly = assembled(config_file, text)
+
+    assert assembly.pipeline.thresholds == {"rise": 0.6}
+    assert [hook.name for hook in assembly.hooks] == ["true"]
+
+
+def test_a_word_that_the_model_cannot_hear_is_answered_with_line_and_nearest(
+    tiny_model: Path, config_file: Path
+) -> None:
+    text = f"model: {{path: {tiny_model}}}\nkeywords:\n  fall:\n  rize:\n"
+
+    assert mistakes(config_file, text) == [
+        "/config.yaml:4: keywords.rize: the model has no such keyword; did you mean 'rise'?"
+    ]
+
+
+def test_the_default_word_is_not_silently_replaced_by_one_that_the_model_has(
+    tiny_model: Path, config_file: Path
+) -> None:
+    assert mistakes(config_file, f"model: {{path: {tiny_model}}}") == [
+        "/config.yaml: keywords.computer: the model has no such keyword; there are fall, rise"
+    ]
+
+
+def test_no_word_at_all_is_a_mistake(tiny_model: Path, config_file: Path) -> None:
+    assert mistakes(config_file, f"model: {{path: {tiny_model}}}\nkeywords: {{}}\n") == [
+        "/config.yaml:2: keywords: names none to listen for; there are fall, rise"
+    ]
+
+
+def test_a_model_that_is_not_there_and_a_command_that_is_not_there_are_named_together(config_file: Path) -> None:
+    text = "hooks:\n- command: [lmap]\nmodel: {path: none.onnx}\n"
+
+    first, second = mistakes(config_file, text)
+
+    assert first == "/config.yaml:2: hooks[0].command: no command 'lmap' in PATH; a path has a slash (./lmap)"
+    assert second.startswith("/config.yaml:3: model.path: ")
+    assert second.endswith("none.onnx: cannot be read: No such file or directory")
+
+
+def test_a_hook_for_a_word_that_nobody_listens_for_is_a_mistake(tiny_model: Path, config_file: Path) -> None:
+    hook = "- command: ['true']\n  keywords:\n  - rise\n  - fall\n"
+    text = f"model: {{path: {tiny_model}}}\nkeywords: {{rise: }}\nhooks:\n{hook}"
+
+    assert mistakes(config_file, text) == [
+        "/config.yaml:7: hooks[0].keywords[1]: 'fall' is not listened for; there are rise"
+    ]
+
+
+def test_an_error_inside_the_users_module_is_a_mistake_and_shows_its_traceback(
+    tiny_model: Path, config_file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    module = f"broken_{config_file.parent.name}"
+    (config_file.parent / f"{module}.py").write_text("import no_such_package\n", encoding="utf-8")
+    text = f"model: {{path: {tiny_model}}}\nkeywords: {{rise: }}\nhooks:\n- callback: {module}:lamp\n"
+
+    (mistake,) = mistakes(config_file, text)
+
+    assert mistake.startswith("/config.yaml:4: hooks[0].callback: raised ModuleNotFoundError")
+    assert f'{module}.py", line 1, in <module>' in caplog.text

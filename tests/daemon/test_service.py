@@ -1,0 +1,343 @@
+"""Facts about the daemon's life: the microphone is simulated; model, hooks, signals and systemd's socket are real."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import spoken_words
+from simulated import SILENCE, Happening, SimulatedMicrophone, blocks_of
+
+from kws_app.arrays import Samples
+from kws_app.audio.source import Block
+from kws_app.daemon.service import Service
+from kws_app.errors import ConfigError, MicrophoneError, RecordingError
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    handlers, level = [*logging.root.handlers], logging.root.level
+    yield
+    logging.root.handlers[:], logging.root.level = handlers, level
+
+
+@pytest.fixture
+def configure(config_file: Path, tiny_model: Path) -> Callable[..., Path]:
+    """Writes a configuration with a hook that appends every event to a file."""
+
+    def write(keyword: str = "rise", *, more: str = "") -> Path:
+        config_file.write_text(
+            f"""
+model: {{path: {tiny_model}}}
+keywords: {{{keyword}: }}
+hooks:
+- command: [sh, -c, "cat >> events"]
+  on: [detection, audio_lost, state]
+  queue: 100
+{more}
+""",
+            encoding="utf-8",
+        )
+        return config_file
+
+    return write
+
+
+@pytest.fixture
+def notices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
+    """What systemd was told since the last look, over a real datagram socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(str(tmp_path / "notify"))
+        server.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+
+        def received() -> list[str]:
+            lines = []
+            while True:
+                try:
+                    lines += server.recv(4096).decode().splitlines()
+                except BlockingIOError:
+                    return lines
+
+        yield received
+
+
+def listen(file: Path, script: Sequence[Happening]) -> SimulatedMicrophone:
+    microphone = SimulatedMicrophone(script)
+    Service(file, microphone=microphone).run()
+    return microphone
+
+
+def events(file: Path, *, kind: str = "") -> list[dict[str, Any]]:
+    """The events that the hook was given."""
+    lines = (file.parent / "events").read_text(encoding="utf-8").splitlines()
+    return [event for event in map(json.loads, lines) if kind in ("", event["event"])]
+
+
+def send(number: signal.Signals) -> Callable[[], None]:
+    return lambda: os.kill(os.getpid(), number)
+
+
+def test_a_spoken_word_reaches_the_hook_with_its_time_and_the_clocks(
+    configure: Callable[..., Path], spoken: Samples
+) -> None:
+    file = configure()
+
+    listen(file, blocks_of(spoken))
+
+    (heard,) = events(file, kind="detection")
+    assert heard["keyword"] == "rise"
+    assert 1.3 < heard["time"] < 2.0
+    assert heard["at"].endswith("Z")
+
+
+def test_the_states_are_starting_listening_stopping(configure: Callable[..., Path], quiet: Samples) -> None:
+    file = configure()
+
+    listen(file, blocks_of(quiet))
+
+    assert [event["state"] for event in events(file, kind="state")] == ["starting", "listening", "stopping"]
+
+
+def test_people_read_what_it_listens_for_what_was_heard_and_how_it_ended(
+    configure: Callable[..., Path], spoken: Samples, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listen(configure(), blocks_of(spoken))
+
+    said = [line.split(" ", 1)[1] for line in capsys.readouterr().err.splitlines()]
+    assert said[:2] == ["INFO Starting", "INFO Listening for rise on default"]
+    assert said[2].startswith('INFO heard "rise" (score 0.')
+    assert said[3:] == ["INFO Stopping", "INFO Stopped after 2 s of audio; hooks: 4 ok"]
+
+
+def test_ready_is_said_after_the_first_audio_and_not_before(
+    configure: Callable[..., Path], quiet: Samples, notices: Callable[[], list[str]]
+) -> None:
+    before: list[str] = []
+
+    listen(configure(), [SILENCE, lambda: before.extend(notices()), Block(quiet[:640])])
+
+    assert before == ["STATUS=Starting"]
+    assert notices() == ["READY=1", "STATUS=Listening for rise on default", "STOPPING=1", "STATUS=Stopping"]
+
+
+def test_a_hook_does_not_inherit_systemds_socket(
+    configure: Callable[..., Path], quiet: Samples, notices: Callable[[], list[str]]
+) -> None:
+    file = configure(more='- command: [sh, -c, "echo ${NOTIFY_SOCKET-none} > socket"]\n  on: [state]\n')
+
+    listen(file, blocks_of(quiet[:640]))
+
+    assert (file.parent / "socket").read_text(encoding="utf-8") == "none\n"
+    assert notices()
+
+
+def test_the_watchdog_is_fed_while_frames_advance(
+    configure: Callable[..., Path], quiet: Samples, notices: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "2")
+    fed: list[int] = []
+
+    def look() -> None:
+        fed.append(notices().count("WATCHDOG=1"))
+
+    listen(configure(), [*blocks_of(quiet[:3200]), look, *[SILENCE] * 5, look, *blocks_of(quiet[:3200]), look])
+
+    assert fed == [5, 0, 5]
+
+
+def test_lost_audio_is_an_event_and_a_line_and_keeps_the_time(
+    configure: Callable[..., Path], spoken: Samples, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = configure()
+    lost = Block(spoken[:640], lost=32_000, reason="the device lost audio")
+
+    listen(file, [lost, *blocks_of(spoken[640:])])
+
+    (event,) = events(file, kind="audio_lost")
+    assert (event["seconds"], event["time"], event["reason"]) == (2.0, 2.0, "the device lost audio")
+    assert 3.3 < events(file, kind="detection")[0]["time"] < 4.0
+    assert "WARNING lost 2.00 s of audio in 1 gap(s): the device lost audio" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_stop_ends_it_between_two_blocks(
+    number: signal.Signals, configure: Callable[..., Path], spoken: Samples
+) -> None:
+    file = configure()
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
+
+    microphone = listen(file, [Block(spoken[:640]), send(number), *blocks_of(spoken[640:])])
+
+    assert events(file)[-1]["state"] == "stopping"
+    assert events(file, kind="detection") == []
+    assert not microphone.is_open
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)] == before
+
+
+def test_no_thread_is_left_behind(configure: Callable[..., Path], quiet: Samples) -> None:
+    before = threading.active_count()
+
+    listen(configure(), blocks_of(quiet))
+
+    assert threading.active_count() == before
+
+
+def test_a_microphone_that_fails_ends_it_with_its_reason_in_the_last_event(
+    configure: Callable[..., Path], quiet: Samples
+) -> None:
+    def fail() -> None:
+        raise MicrophoneError("microphone: nothing came for 30 s")
+
+    file = configure()
+    with pytest.raises(MicrophoneError):
+        listen(file, [Block(quiet), fail])
+
+    last = events(file)[-1]
+    assert (last["state"], last["reason"]) == ("stopping", "microphone: nothing came for 30 s")
+
+
+def test_a_wrong_configuration_never_opens_the_microphone(config_file: Path) -> None:
+    config_file.write_text("modle: {}", encoding="utf-8")
+    microphone = SimulatedMicrophone([])
+
+    with pytest.raises(ConfigError):
+        Service(config_file, microphone=microphone).run()
+
+    assert microphone.opened == []
+
+
+def test_a_recording_that_is_not_there_is_a_sentence(configure: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=r"none\.wav: No such file or directory"):
+        Service(configure(), recording=tmp_path / "none.wav").run()
+
+
+# -- reload
+
+
+def test_a_reload_takes_over_between_two_blocks_and_the_time_goes_on(
+    configure: Callable[..., Path], notices: Callable[[], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = configure("rise")
+    told: list[str] = []
+    script = [
+        *blocks_of(spoken_words("rise", "fall")),
+        notices,
+        lambda: configure("fall"),
+        send(signal.SIGHUP),
+        lambda: told.extend(notices()),
+        *blocks_of(spoken_words("rise", "fall")),
+    ]
+
+    microphone = listen(file, script)
+
+    heard = [(event["keyword"], round(event["time"])) for event in events(file, kind="detection")]
+    assert heard == [("rise", 2), ("fall", 7)]
+    assert microphone.opened == ["default"]
+    assert "INFO Reloaded" in capsys.readouterr().err
+    assert [notice.partition("=")[0] for notice in told] == ["RELOADING", "MONOTONIC_USEC", "READY", "STATUS"]
+    assert told[-1] == "STATUS=Listening for fall on default"
+
+
+def test_a_broken_configuration_is_refused_with_every_mistake_and_the_old_one_stays(
+    configure: Callable[..., Path],
+    spoken: Samples,
+    notices: Callable[[], list[str]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = configure()
+    script = [
+        Block(spoken[:640]),
+        lambda: configure("rise", more="log: {level: loud}\nmodle: {}\n"),
+        send(signal.SIGHUP),
+        *blocks_of(spoken[640:]),
+    ]
+
+    listen(file, script)
+
+    assert len(events(file, kind="detection")) == 1
+    said = capsys.readouterr().err
+    assert f"ERROR {file}:8: log.level: unknown value 'loud'; there are debug, error, info, warning\n" in said
+    assert f"ERROR {file}:9: modle: unknown key; did you mean 'model'?\n" in said
+    assert "ERROR Not reloaded; the old configuration stays\n" in said
+    assert notices().count("READY=1") == 2
+
+
+def test_a_reload_before_the_first_audio_does_not_say_ready(
+    configure: Callable[..., Path], notices: Callable[[], list[str]]
+) -> None:
+    listen(configure(), [send(signal.SIGHUP), SILENCE])
+
+    assert "READY=1" not in notices()
+
+
+def test_hooks_are_exchanged_by_a_reload(configure: Callable[..., Path], spoken: Samples) -> None:
+    file = configure()
+    more = '- command: [sh, -c, "cat > second"]\n'
+
+    listen(file, [Block(spoken[:640]), lambda: configure(more=more), send(signal.SIGHUP), *blocks_of(spoken[640:])])
+
+    assert json.loads((file.parent / "second").read_text(encoding="utf-8"))["keyword"] == "rise"
+
+
+def test_a_reload_with_another_device_opens_it_after_the_old_one_is_closed(
+    configure: Callable[..., Path], spoken: Samples
+) -> None:
+    file = configure()
+    script = [
+        Block(spoken[:640]),
+        lambda: configure(more="audio: {device: other}"),
+        send(signal.SIGHUP),
+        *blocks_of(spoken[640:]),
+    ]
+
+    microphone = listen(file, script)
+
+    assert microphone.opened == ["default", "other"]
+    assert len(events(file, kind="detection")) == 1
+
+
+def test_a_reload_with_a_device_that_is_not_there_is_refused_and_the_old_one_is_opened_again(
+    configure: Callable[..., Path], spoken: Samples, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = configure()
+    script = [
+        Block(spoken[:640]),
+        lambda: configure(more="audio: {device: absent}"),
+        send(signal.SIGHUP),
+        *blocks_of(spoken[640:]),
+    ]
+
+    microphone = listen(file, script)
+
+    assert microphone.opened == ["default", "default"]
+    assert len(events(file, kind="detection")) == 1
+    said = capsys.readouterr().err
+    assert f'ERROR {file}:8: audio.device: microphone: no input device named "absent"' in said
+
+
+def test_no_audio_is_lost_because_of_a_hook_that_hangs(configure: Callable[..., Path]) -> None:
+    more = "- command: [sleep, '60']\n  on: [state, detection]\n  queue: 1\n"
+    file = configure(more=more)
+
+    listen(file, blocks_of(spoken_words(*["rise"] * 10)))
+
+    assert len(events(file, kind="detection")) == 10
+    assert events(file, kind="audio_lost") == []
+
+
+def test_samples_of_any_block_size_are_taken(configure: Callable[..., Path], spoken: Samples) -> None:
+    file = configure()
+
+    listen(file, [*blocks_of(spoken[:100], 1), Block(np.empty(0, np.int16)), Block(spoken[100:])])
+
+    assert len(events(file, kind="detection")) == 1
