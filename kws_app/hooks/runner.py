@@ -105,7 +105,7 @@ class HookRunner:
         hooks: Sequence[Hook] = (),
         *,
         on_end: Callable[[HookEnded], None] = lambda _: None,
-        drain_seconds: float = 1.0,
+        drain_seconds: float = 0.75,
     ) -> None:
         self._on_end, self._drain_seconds = on_end, drain_seconds
         self._workers = [_Worker(hook, on_end) for hook in hooks]
