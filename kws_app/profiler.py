@@ -158,6 +158,11 @@ def start_up(model: Path) -> dict[str, Any]:
     }
 
 
+def resident_bytes() -> int:
+    """Memory of this process that is in RAM."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+
+
 # -- the board
 
 

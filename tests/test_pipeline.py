@@ -266,4 +266,6 @@ def test_a_model_with_stacked_and_skipped_frames_sees_what_its_card_says(changed
     rows = Mfcc(mfcc).compute(Framing(mfcc).push(SAMPLES))[1::3]
     stepper = MODEL.stepper()
     assert [end for end, _ in told] == [480 + 320 * (1 + 3 * number) for number in range(len(rows))]
-    np.testing.assert_allclose([raw for _, raw in told], [stepper.step(row[None])[0] for row in rows], atol=1e-5)
+    np.testing.assert_allclose(
+        [raw for _, raw in told], [stepper.step(row[None])[0].tolist() for row in rows], atol=1e-5
+    )

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
@@ -56,6 +60,11 @@ def session(model: bytes) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except RUNTIME_ERRORS as error:
         raise ModelError(explained(error)) from error
+
+
+def shared(buffer: npt.NDArray[np.float32]) -> Any:
+    """*buffer* as ONNX Runtime knows it, its memory not copied; the buffer must outlive it."""
+    return onnxruntime.OrtValue.ortvalue_from_numpy(buffer)
 
 
 def explained(error: Exception) -> str:

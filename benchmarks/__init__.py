@@ -1,0 +1,1 @@
+"""Where the time goes: ``make bench``. Ratios travel between machines, microseconds do not."""
