@@ -80,12 +80,7 @@ def test_importing_the_package_loads_neither_onnxruntime_nor_the_audio_libraries
     assert not modules_after("import kws_app") & (HEAVY | {"onnxruntime", "pyaudio", "soundfile", "soxr", "yaml"})
 
 
-def test_what_listens_on_the_microphone_loads_nothing_that_only_training_or_recordings_need() -> None:
-    loaded = modules_after("import kws_app.cli.run, kws_app.daemon.service, kws_app.audio.microphone")
-    assert not loaded & (HEAVY | {"soundfile"})
-
-
-def test_a_daemon_that_has_heard_a_recording_has_loaded_none_of_trainings_packages() -> None:
+def test_replay_loads_none_of_trainings_packages() -> None:
     loaded = modules_after("from kws_app.cli.main import main\nassert main(['replay', 'examples/computer.flac']) == 0")
     assert "onnxruntime" in loaded
     assert not loaded & HEAVY

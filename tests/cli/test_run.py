@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from conftest import spoken_words
 
 from kws_app.arrays import RATE, Samples
+from tests.conftest import spoken_words
 
 
 @pytest.fixture

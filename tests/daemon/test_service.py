@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import spoken_words
-from simulated import SILENCE, Happening, SimulatedMicrophone, blocks_of
 
 from kws_app.arrays import Samples
 from kws_app.audio.source import Block
 from kws_app.daemon.service import Service
 from kws_app.errors import ConfigError, MicrophoneError, RecordingError
+from tests.conftest import spoken_words
+from tests.daemon.simulated import SILENCE, Happening, SimulatedMicrophone, blocks_of
 
 
 @pytest.fixture(autouse=True)

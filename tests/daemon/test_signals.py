@@ -19,7 +19,7 @@ from kws_app.arrays import RATE
 HANGING_MICROPHONE = """
 import sys, threading
 from pathlib import Path
-from simulated import SimulatedMicrophone, blocks_of
+from tests.daemon.simulated import SimulatedMicrophone, blocks_of
 from kws_app.daemon.service import Service
 
 class Hanging(SimulatedMicrophone):

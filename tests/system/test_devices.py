@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from virtual_microphone import VirtualMicrophone
+
+from tests.system.virtual_microphone import VirtualMicrophone
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from typing import Any, Self
 
 import pytest
 import soundfile
-from virtual_microphone import VirtualMicrophone
 
 from kws_app.arrays import RATE, Samples
+from tests.system.virtual_microphone import VirtualMicrophone
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from virtual_microphone import VirtualMicrophone
 
 from kws_app.arrays import RATE, Samples
 from kws_app.audio.microphone import AudioSettings, Microphone
@@ -18,6 +17,7 @@ from kws_app.audio.portaudio import PortAudio
 from kws_app.audio.resample import DeviceFrames, Resampler
 from kws_app.audio.source import Block
 from kws_app.errors import MicrophoneError
+from tests.system.virtual_microphone import VirtualMicrophone
 
 DEVICE_RATE = 44_100
 
