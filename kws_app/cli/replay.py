@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,6 @@ from kws_app.cli import choice
 from kws_app.errors import EX_OK, RecordingError
 
 if TYPE_CHECKING:
-    from kws_app.events import Event
     from kws_app.pipeline import Pipeline
 
 
@@ -36,19 +36,20 @@ def run(args: argparse.Namespace) -> int:
     from kws_app.pipeline import Pipeline
 
     chosen = choice.choose(args)
+    line = _json_line if args.json else _text_line
     status = EX_OK
     for file in args.files:
-        report = _JsonReport(file) if args.json else _Report(file)
         try:
-            replay(file, Pipeline(chosen.model, chosen.keywords), report)
+            for facts in replay(file, Pipeline(chosen.model, chosen.keywords)):
+                print(line(file, facts), flush=True)
         except RecordingError as error:
             print(error, file=sys.stderr)
             status = error.exit_code
     return status
 
 
-def replay(file: Path, pipeline: Pipeline, report: _Report) -> None:
-    """Run *file* through a new pipeline and report as it goes.
+def replay(file: Path, pipeline: Pipeline) -> Iterator[dict[str, Any]]:
+    """Run *file* through a new pipeline: yields the facts of every event as it happens, and a summary last.
 
     Raises:
         RecordingError: the file cannot be read, at its beginning or later on.
@@ -58,53 +59,32 @@ def replay(file: Path, pipeline: Pipeline, report: _Report) -> None:
 
     wall, cpu, detections = time.perf_counter(), time.process_time(), 0
     with WaveFile(file) as source:
-        report.begin()
         for block in source.blocks():
             for event in pipeline.push(block.samples):
                 detections += event.kind == "detection"
-                report.event(event)
+                yield event.as_dict()
     seconds = pipeline.position / RATE
-    report.end(
-        seconds=round(seconds, 4),
-        frames=pipeline.frames,
-        detections=detections,
-        cpu_seconds=round(time.process_time() - cpu, 4),
-        real_time_factor=round((time.perf_counter() - wall) / seconds, 6) if seconds else None,
-    )
+    yield {
+        "event": "summary",
+        "seconds": round(seconds, 4),
+        "frames": pipeline.frames,
+        "detections": detections,
+        "cpu_seconds": round(time.process_time() - cpu, 4),
+        "real_time_factor": round((time.perf_counter() - wall) / seconds, 6) if seconds else None,
+    }
 
 
-class _Report:
-    """What people read."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-
-    def begin(self) -> None:
-        print(self.file)
-
-    def event(self, event: Event) -> None:
-        facts = event.as_dict()
-        score = f"score {facts['score']:.2f} of {facts['threshold']:.2f}" if "score" in facts else facts["reason"]
-        what = facts.get("keyword", "")
-        print(f"  {event.time:10.2f} s  {event.kind.replace('_', ' '):10}  {what:16}  {score}")
-
-    def end(self, *, seconds: float, frames: int, detections: int, cpu_seconds: float, **_: float | None) -> None:
-        share = f" ({cpu_seconds / seconds:.2%} of a core in real time)" if seconds else ""
-        words = "detection" if detections == 1 else "detections"
-        print(f"  {detections} {words} in {seconds:.1f} s, {frames} frames; {cpu_seconds:.2f} s of CPU{share}")
+def _json_line(file: Path, facts: dict[str, Any]) -> str:
+    return json.dumps({"event": facts["event"], "file": str(file), **facts}, ensure_ascii=False)
 
 
-class _JsonReport(_Report):
-    """What programs read."""
-
-    def begin(self) -> None:
-        pass
-
-    def event(self, event: Event) -> None:
-        self._line(event.as_dict())
-
-    def end(self, **facts: float | None) -> None:
-        self._line({"event": "summary", **facts})
-
-    def _line(self, facts: dict[str, Any]) -> None:
-        print(json.dumps({"event": facts["event"], "file": str(self.file), **facts}, ensure_ascii=False), flush=True)
+def _text_line(file: Path, facts: dict[str, Any]) -> str:
+    match facts:
+        case {"event": "summary", "detections": count, "seconds": seconds, "cpu_seconds": cpu}:
+            share = f", {cpu / seconds:.2%} of a core in real time" if seconds else ""
+            text = f"{count} detection{'s' * (count != 1)} in {seconds:.1f} s; {cpu:.2f} s of CPU{share}"
+        case {"time": seconds, "keyword": keyword, "score": score, "threshold": threshold, "event": kind}:
+            text = f"{seconds:8.2f} s  {kind.replace('_', ' '):9}  {keyword}  (score {score:.2f} of {threshold:.2f})"
+        case _:
+            text = f"{facts['time']:8.2f} s  {facts['event'].replace('_', ' ')}: {facts['reason']}"
+    return f"{file}: {text}"
