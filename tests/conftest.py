@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+# Before numpy and torch are loaded: a pool of threads is slower than one at these sizes, and starves its neighbours.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 import numpy as np
 import pytest

@@ -255,20 +255,23 @@ def run(args: argparse.Namespace) -> int:
 
 def table(keywords: Mapping[str, Any]) -> str:
     """Misses by condition and false alarms at ``balanced``, a Markdown row a keyword."""
-    conditions = list(next(iter(keywords.values()))["figures"]["misses"])
+    conditions = list(dict.fromkeys(c for entry in keywords.values() for c in entry["figures"]["misses"]))
     lines = [f"| keyword | threshold | {' | '.join(conditions)} | false alarms/h | on other words | latency s |"]
     lines.append("|" + "---|" * (len(conditions) + 5))
     for keyword, entry in keywords.items():
         figures = entry["figures"]
-        cells = [
-            f"{100 * m['misses']:.1f} % ({100 * m['interval'][0]:.0f}-{100 * m['interval'][1]:.0f})"
-            for m in figures["misses"].values()
-        ]
+        misses = figures["misses"]
+        cells = [_share(misses[condition]) if condition in misses else "-" for condition in conditions]
         low, high = figures["false_alarms_interval"]
         others = figures["other_words"]
         lines.append(
             f"| {keyword} | {figures['threshold']:.4f} | {' | '.join(cells)} "
             f"| {figures['false_alarms_per_hour']:.2f} ({low:.2f}-{high:.2f}) "
-            f"| {others['alarms']}/{others['clips']} | {figures['misses']['clean']['latency_seconds_median']} |"
+            f"| {others['alarms']}/{others['clips']} | {misses.get('clean', {}).get('latency_seconds_median')} |"
         )
     return "\n".join(lines)
+
+
+def _share(found: Mapping[str, Any]) -> str:
+    low, high = found["interval"]
+    return f"{100 * found['misses']:.1f} % ({100 * low:.0f}-{100 * high:.0f})"

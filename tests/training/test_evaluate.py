@@ -1,0 +1,129 @@
+"""Evaluation: hits, misses, alarms and their intervals, over real streams through the real pipeline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from tests.conftest import spoken_words
+
+pytest.importorskip("scipy", reason="the training extra is not installed")
+
+from kws_app.arrays import RATE
+from kws_app.errors import ConfigError
+from kws_app.model.stepper import load_model
+from kws_app.training.cli import main
+from kws_app.training.evaluate import Evaluation, Trace, poisson_rate, read_manifest, wilson
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    """Two "rise" in a stream, one claimed where nothing was said, and a minute of other sounds."""
+    positive, negative = spoken_words("rise", "rise", seed=3), spoken_words(*["hum", "fall"] * 20, seed=4)
+    for name, samples in {"rise": positive, "negative": negative}.items():
+        soundfile.write(tmp_path / f"{name}.wav", samples, RATE)
+    words = [
+        {"clip": "v_1", "start": 1.0, "end": 1.5, "sure": True},
+        {"clip": "v_2", "start": 2.5, "end": 3.0, "sure": True},
+        {"clip": "v_3", "start": 0.0, "end": 0.0, "sure": False},
+    ]
+    streams = {
+        "rise.clean": {
+            "path": "rise.wav",
+            "seconds": len(positive) / RATE,
+            "kind": "positive",
+            "keyword": "rise",
+            "condition": "clean",
+            "words": words,
+        },
+        "other": {
+            "path": "negative.wav",
+            "seconds": len(negative) / RATE,
+            "kind": "negative",
+            "category": "tones",
+        },
+    }
+    path = tmp_path / "truth.json"
+    path.write_text(json.dumps({"streams": streams}), encoding="utf-8")
+    return path
+
+
+def test_words_are_found_and_what_was_not_said_is_missed(manifest: Path, tiny_model: Path) -> None:
+    figures = Evaluation(load_model(tiny_model), manifest).figures("rise", 0.5)
+
+    assert figures["misses"]["clean"]["missed"] == 1
+    assert figures["misses"]["clean"]["words"] == 3
+    assert -0.2 < figures["misses"]["clean"]["latency_seconds_median"] < 0.5
+    assert figures["false_alarms"]["tones"]["alarms"] == 0
+
+
+def test_a_threshold_keeps_within_its_rate_and_the_next_looser_one_does_not(manifest: Path, tiny_model: Path) -> None:
+    evaluation = Evaluation(load_model(tiny_model), manifest)
+
+    threshold = evaluation.threshold(evaluation.keywords.index("rise"), 0.5)
+
+    column = evaluation.keywords.index("rise")
+    assert evaluation.alarms(column, threshold) == 0
+    trace = evaluation._traces["other"].scores[:, column]
+    assert threshold - trace.max() < (1 - trace.max()) / 2 + 1e-3
+
+
+def test_firings_less_than_a_second_apart_are_one() -> None:
+    scores = np.array([0.9, 0.9, 0.1, 0.9, 0.9], np.float32)[:, None]
+    trace = Trace(np.array([0.0, 0.5, 0.9, 0.99, 1.2]), scores)
+
+    assert trace.fired(0, 0.5).tolist() == [0.0, 1.2]
+
+
+def test_the_command_writes_json_and_prints_a_row_a_keyword(
+    manifest: Path, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [
+        "evaluate",
+        "--stream",
+        str(manifest),
+        "--model",
+        str(tiny_model),
+        "--json",
+        str(tmp_path / "out.json"),
+    ]
+
+    assert main(arguments) == 0
+
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert set(report["keywords"]["rise"]["thresholds"]) == {"quiet", "balanced", "eager"}
+    assert "| rise |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": "positve"}, "kind must be one of positive, negative, other-words, got 'positve'"),
+        ({"path": "gone.wav"}, "no such file"),
+    ],
+)
+def test_a_manifest_with_a_wrong_stream_is_refused(manifest: Path, change: dict[str, Any], message: str) -> None:
+    content = json.loads(manifest.read_text())
+    content["streams"]["other"] |= change
+    manifest.write_text(json.dumps(content))
+
+    with pytest.raises(ConfigError, match=message):
+        read_manifest(manifest)
+
+
+def test_a_recipe_that_does_not_exist_ends_with_a_sentence_and_78(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "compter", "--data", "nowhere", "--work", "nowhere"]) == 78
+
+    assert "no such recipe; there are computer" in capsys.readouterr().err
+
+
+def test_intervals_are_those_of_the_tables() -> None:
+    """The values printed in the references for Wilson's and Garwood's intervals."""
+    assert wilson(2, 60) == pytest.approx((0.009, 0.114), abs=5e-4)
+    assert wilson(0, 60) == pytest.approx((0.0, 0.060), abs=5e-4)
+    assert poisson_rate(1, 10) == pytest.approx((0.003, 0.557), abs=1e-3)
+    assert poisson_rate(0, 24) == pytest.approx((0.0, 0.154), abs=1e-3)
