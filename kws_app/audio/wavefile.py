@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,7 +102,7 @@ class WaveFile:
 def _opened(path: Path) -> soundfile.SoundFile:
     try:
         path.open("rb").close()  # libsndfile calls everything that the system refuses a "System error"
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(os.fsencode(path))  # given text, it refuses names that are not UTF-8
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror}") from error
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a name that ends in .raw

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 
 from kws_app import __version__
 from kws_app.cli.options import add_config
@@ -33,6 +34,8 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``kws-app`` with *arguments*, those of the process by default; return its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr has it: a file's name need not be text
     args = parser_for(arguments).parse_args(arguments)
     try:
         status: int = args.run(args)

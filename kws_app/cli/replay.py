@@ -75,7 +75,7 @@ def replay(file: Path, pipeline: Pipeline) -> Iterator[dict[str, Any]]:
 
 
 def _json_line(file: Path, facts: dict[str, Any]) -> str:
-    return json.dumps({"event": facts["event"], "file": str(file), **facts}, ensure_ascii=False)
+    return json.dumps({"event": facts["event"], "file": str(file), **facts})
 
 
 def _text_line(file: Path, facts: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -123,6 +124,17 @@ def test_an_empty_recording_has_nothing_in_it(tmp_path: Path, capsys: pytest.Cap
     [summary] = replayed(capsys, "--keyword", "all", tmp_path / "empty.wav")
 
     assert (summary["seconds"], summary["frames"], summary["real_time_factor"]) == (0.0, 0, None)
+
+
+def test_a_file_may_have_a_name_that_is_no_text(recording: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    path = recording.with_name(os.fsdecode(b"caf\xe9.wav"))
+    recording.rename(path)
+
+    assert main(["replay", *MODEL, "--keyword", "rise", str(path)]) == EX_OK
+    assert main(["replay", "--json", *MODEL, "--keyword", "rise", str(path)]) == EX_OK
+
+    *_, summary = capfdbinary.readouterr().out.splitlines()
+    assert json.loads(summary)["file"] == str(path)
 
 
 def test_people_read_the_time_the_word_and_the_score(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
