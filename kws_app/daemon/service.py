@@ -74,18 +74,13 @@ class Service:
             RecordingError: the recording cannot be read.
         """
         with Signals() as self._asked:
-            self._assembly = self._assembled()
+            self._assembly = assemble(load_config(self._file))
             self._pipeline = self._assembly.pipeline
+            log.set_up(self._assembly.config.values.log)
             with HookRunner(self._assembly.hooks) as self._runner, self._sources, self._states():
                 self._open_source(self._assembly.config.values.audio)
                 self._listen()
             logger.info("Stopped after %.0f s of audio; hooks: %s", self._seconds, _told(self._runner.counts))
-
-    def _assembled(self) -> Assembly:
-        config = load_config(self._file)
-        assembly = assemble(config)
-        log.set_up(config.values.log)
-        return assembly
 
     @contextmanager
     def _states(self) -> Iterator[None]:
@@ -164,7 +159,7 @@ class Service:
         self._asked.reload = False
         self._notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
-            self._take_over(self._assembled())
+            self._take_over(assemble(load_config(self._file)))
         except (ConfigError, NoPermissionError) as error:
             for line in str(error).splitlines():
                 logger.error("%s", line)
@@ -181,6 +176,7 @@ class Service:
         else:  # the stream goes on, so its time does
             new.pipeline.lose(self._pipeline.position, "not heard by this pipeline")
         self._assembly, self._pipeline = new, new.pipeline
+        log.set_up(new.config.values.log)
         self._runner.replace(new.hooks)
 
     def _switch_source(self, old: AudioSettings, new: Assembly) -> None:

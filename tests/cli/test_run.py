@@ -15,6 +15,8 @@ import soundfile
 from kws_app.arrays import RATE, Samples
 from tests.conftest import spoken_words
 
+ROOT = Path(__file__).parent.parent.parent
+
 
 @pytest.fixture
 def recording(tmp_path: Path, spoken: Samples) -> Path:
@@ -123,14 +125,13 @@ def test_a_daemon_on_a_microphone_has_loaded_only_what_it_needs(configuration: P
     program = f"""
 import json, sys
 from pathlib import Path
-sys.path.insert(0, {str(Path(__file__).parent.parent / "daemon")!r})
-from simulated import SimulatedMicrophone, blocks_of
 import numpy
 from kws_app.daemon.service import Service
+from tests.daemon.simulated import SimulatedMicrophone, blocks_of
 Service(Path({str(configuration)!r}), microphone=SimulatedMicrophone(blocks_of(numpy.zeros(16000, numpy.int16)))).run()
 print(json.dumps(sorted(sys.modules)))
 """
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     loaded = set(json.loads(result.stdout.splitlines()[-1]))
 
     assert {"onnxruntime", "kws_app.hooks.command"} <= loaded
