@@ -15,6 +15,10 @@ import torch
 from torch import Tensor, nn
 
 
+LONGEST_MEMORY = 50.0
+"""Frames; a second at a hop of 20 ms, longer than any of the words."""
+
+
 class Cell(nn.Module):
     """A recurrent layer whose state is carried by its caller."""
 
@@ -39,6 +43,15 @@ class Cell(nn.Module):
         raise NotImplementedError
 
 
+def slow_gates(units: int) -> Tensor:
+    """Biases of an update gate that remembers for 1 to ``LONGEST_MEMORY`` frames, evenly spread.
+
+    Chrono initialisation (Tallec and Ollivier 2018, arXiv 1804.11188): with biases of zero every unit starts out
+    forgetting half of what it knows at each frame, and a word of 30 frames is long in coming.
+    """
+    return torch.log(torch.empty(units).uniform_(1, LONGEST_MEMORY))
+
+
 class GRU(Cell):
     """Gated recurrent unit in the form that resets after the product (Cho et al. 2014, arXiv 1406.1078; cuDNN)::
 
@@ -54,6 +67,7 @@ class GRU(Cell):
         self.gru = nn.GRU(d, n)  # keeps its rows in the order r, z, c
         for block in self.gru.weight_hh_l0.data.split(n):
             nn.init.orthogonal_(block)
+        self.gru.bias_ih_l0.data[n : 2 * n] = slow_gates(n)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         Wr, Wz, Wc = (x @ self.gru.weight_ih_l0.T + self.gru.bias_ih_l0).chunk(3, dim=-1)
@@ -143,6 +157,7 @@ class GhostRNN(Cell):
         self.W = nn.Parameter(torch.empty(3 * m, d).uniform_(-bound, bound))  # rows z, rho, c
         self.U = nn.Parameter(torch.cat([nn.init.orthogonal_(torch.empty(m, n)) for _ in range(3)]))
         self.b = nn.Parameter(torch.zeros(3 * m))
+        self.b.data[:m] = slow_gates(m)
         self.b_c = nn.Parameter(torch.zeros(m))  # b_c', inside the reset
         self.Phi = nn.Parameter(nn.init.orthogonal_(torch.empty(n - m, m)))
         self.b_phi = nn.Parameter(torch.zeros(n - m))

@@ -47,8 +47,8 @@ class SceneSettings:
     coloured_share: float = setting(0.7, between=(0, 1), help="scenes through a coloured microphone")
     clipped_share: float = setting(0.05, between=(0, 1), help="scenes that clip")
     level_dbfs: tuple[float, float] = setting((-48.0, -8.0), help="level of the speech, dB below full scale")
-    speed: tuple[float, float] = setting((0.82, 1.22), help="factor of tempo and pitch together")
-    tempo: tuple[float, float] = setting((0.8, 1.25), help="factor of tempo alone")
+    speed: tuple[float, float] = setting((0.85, 1.17), help="factor of tempo and pitch together")
+    tempo: tuple[float, float] = setting((0.88, 1.14), help="factor of tempo alone")
 
 
 @dataclass(slots=True)
