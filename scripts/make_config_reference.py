@@ -11,8 +11,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from kws_app.cli.config import flow
 from kws_app.config import Config
 from kws_app.hooks import Kinds
 from kws_app.hooks.runner import HookSettings
@@ -20,7 +19,14 @@ from kws_app.schema import rule_of
 
 ROOT = Path(__file__).parent.parent
 
-WORDS = {int: "whole number", float: "number", bool: "true or false", str: "text", types.NoneType: "empty"}
+WORDS = {
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Path: "path",
+    str: "text",
+    types.NoneType: "empty",
+}
 
 YAML_HEAD = """\
 # kws-app's configuration: every setting with its default. An empty file means the same.
@@ -79,7 +85,7 @@ def _yaml_lines(section: Any, indent: str) -> Iterator[str]:
             yield from _yaml_lines(value, f"{indent}  ")
         else:
             yield from _comment(_help(field), indent)
-            yield f"{indent}{field.name}: {_yaml(value)}"
+            yield f"{indent}{field.name}: {flow(value)}"
         if not indent:
             yield ""
 
@@ -91,7 +97,7 @@ def _hook_lines() -> Iterator[str]:
         yield from _comment(_help(own), "  ")
         yield f"  # - {kind}: {rule_of(own).example}"
         for field in common if place == 0 else []:
-            yield f"  #   {field.name}: {_yaml(field.default)}".ljust(32) + f"# {_help(field)}"
+            yield f"  #   {field.name}: {flow(field.default)}".ljust(32) + f"# {_help(field)}"
 
 
 def _comment(text: str, indent: str) -> Iterator[str]:
@@ -122,7 +128,7 @@ def _table(kind: Any, only: str | None = None) -> Iterator[str]:
     hints = typing.get_type_hints(kind)
     for field in fields(kind):
         if only in (None, field.name):
-            default = "" if field.default is MISSING else f"`{_yaml(field.default)}`"
+            default = "" if field.default is MISSING else f"`{flow(field.default)}`"
             yield f"| `{field.name}` | {_takes(field, hints[field.name])} | {default} | {rule_of(field).help} |"
     yield ""
 
@@ -150,11 +156,6 @@ def _takes(field: Field[Any], hint: Any) -> str:
             f"{'list of ' if typing.get_origin(hint) is tuple else ''}{', '.join(f'`{word}`' for word in rule.one_of)}"
         )
     return words if rule.between is None else f"{words}, {rule.between[0]} to {rule.between[1]}"
-
-
-def _yaml(value: Any) -> str:
-    plain = list(value) if isinstance(value, tuple) else value
-    return yaml.safe_dump(plain, default_flow_style=True).removesuffix("\n...\n").strip()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kws_app.cli.options import add_config
@@ -66,20 +67,22 @@ def _lines(value: Any, *, path: str, indent: str) -> Iterator[tuple[str, str | N
                 yield f"{indent}  - {first.lstrip()}", origin
                 yield from entry_lines[1:]
         else:
-            yield f"{indent}{name}: {_flow(child)}", here
+            yield f"{indent}{name}: {flow(child)}", here
 
 
 def _is_section(value: Any) -> bool:
     return is_dataclass(value) or (isinstance(value, Mapping) and len(value) > 0)
 
 
-def _flow(value: Any) -> str:
-    """The value as YAML on one line."""
+def flow(value: Any) -> str:
+    """A value as YAML on one line."""
     import yaml
 
-    plain = list(value) if isinstance(value, tuple) else value
-    return (
-        yaml.safe_dump(plain, default_flow_style=True, width=float("inf"), allow_unicode=True)
-        .removesuffix("\n...\n")
-        .strip()
-    )
+    text = yaml.safe_dump(_plain(value), default_flow_style=True, width=float("inf"), allow_unicode=True)
+    return text.removesuffix("\n...\n").strip()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [*map(_plain, value)]
+    return str(value) if isinstance(value, Path) else value

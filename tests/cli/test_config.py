@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kws_app.cli.config import flow
 from kws_app.cli.main import main
 from kws_app.config import Config, load_config
 from kws_app.schema import read
@@ -49,3 +50,7 @@ def test_every_value_says_where_it_came_from(config_file: Path, capsys: pytest.C
     assert stripped["threshold: 0.8"] == f"{config_file}:5"
     assert stripped["keywords: [computer]"] == f"{config_file}:8"
     assert stripped["level: info"] == "default"
+
+
+def test_a_path_of_a_hook_is_printed_as_text() -> None:
+    assert flow((Path("a.txt"), "b", 3)) == "[a.txt, b, 3]"

@@ -8,7 +8,6 @@ import pytest
 
 from kws_app.daemon.eventlog import EventLog
 from kws_app.events import AudioLost, Detection, ModelReset, NearMiss, StateChanged
-from kws_app.log import Seldom
 
 
 @pytest.fixture
@@ -51,15 +50,3 @@ def test_a_state_is_told_by_the_service_itself(told: pytest.LogCaptureFixture) -
     EventLog().tell(StateChanged(time=1, state="listening"))
 
     assert lines(told) == []
-
-
-def test_one_of_many_alike_messages_stands_for_those_of_the_last_minute() -> None:
-    seconds = 0.0
-    seldom = Seldom(60, now=lambda: seconds)
-
-    counts = []
-    for second in range(0, 150, 10):
-        seconds = float(second)
-        counts.append(seldom.due())
-
-    assert [count for count in counts if count] == [1, 6, 6]

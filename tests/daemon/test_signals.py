@@ -23,7 +23,7 @@ import sys, threading, time
 from pathlib import Path
 import numpy
 from kws_app.daemon.service import Service
-from simulated import SimulatedMicrophone, blocks_of
+from tests.daemon.simulated import SimulatedMicrophone, blocks_of
 
 class Hanging(SimulatedMicrophone):
     def __exit__(self, *_):
