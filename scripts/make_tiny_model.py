@@ -77,7 +77,7 @@ def main(path: Path) -> None:
         write_shard(work / "scenes.npz", builder, RECIPE.features, scenes=120, seed=(0,))
         shard = read_shards([work / "scenes.npz"])
         network = Trainer(RECIPE, shard, work).run()
-    card = make_card(RECIPE, network, corpus={"hours": 0.0, "speakers": 0}, measured={}, sources=[])
+    card = make_card(RECIPE, network, corpus={"hours": 0.0, "speakers": 0}, measured={})
     path.parent.mkdir(parents=True, exist_ok=True)
     model = export(network, card, path, shard.features[:2].reshape(-1, RECIPE.features.numcep))
     print(f"{path}: {len(model)} bytes")

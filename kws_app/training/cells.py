@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-
 LONGEST_MEMORY = 50.0
 """Frames; a second at a hop of 20 ms, longer than any of the words."""
 

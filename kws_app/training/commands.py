@@ -19,14 +19,6 @@ from kws_app.training.scenes import SceneBuilder, read_shards, write_shard
 
 SCENES_A_SHARD_SECONDS = 3600
 
-SOURCES = [
-    {"name": "Picovoice wake-word-benchmark recordings", "licence": "Apache-2.0"},
-    {"name": "Speech Commands v0.02 (P. Warden)", "licence": "CC BY 4.0"},
-    {"name": "LibriSpeech readers", "licence": "CC BY 4.0"},
-    {"name": "speechocean762", "licence": "CC BY 4.0"},
-    {"name": "noise, music and room responses listed in models/computer.md", "licence": "CC0, CC BY, MIT, Apache-2.0"},
-]
-
 
 def add_train(subparsers: Any) -> None:
     parser = subparsers.add_parser(
@@ -131,16 +123,14 @@ def export_run(args: argparse.Namespace) -> int:
     network = read_checkpoint(args.work / "checkpoint.pt", recipe)
     corpus = json.loads((args.work / "corpus.json").read_text(encoding="utf-8"))
     measured = json.loads(args.measured.read_text(encoding="utf-8"))["keywords"] if args.measured else {}
-    card = make_card(recipe, network, corpus=corpus, measured=measured, sources=SOURCES)
+    card = make_card(recipe, network, corpus=corpus, measured=measured)
     scenes = read_shards([args.work / "scenes" / "0000.npz"]).features
     model = export(network, card, args.out, scenes[:2].reshape(-1, scenes.shape[-1]))
     print(f"{args.out}: {len(model)} bytes, {network.parameters_trained} parameters")
     return 0
 
 
-def make_card(
-    recipe: Recipe, network: Network, *, corpus: dict[str, Any], measured: dict[str, Any], sources: list[dict[str, str]]
-) -> Card:
+def make_card(recipe: Recipe, network: Network, *, corpus: dict[str, Any], measured: dict[str, Any]) -> Card:
     """What the model says about itself; thresholds come from *measured*, or are 0.5 until then."""
     unmeasured = {"thresholds": {"quiet": 0.9, "balanced": 0.5, "eager": 0.3}}
     settings, features = recipe.network, recipe.features
@@ -180,7 +170,7 @@ def make_card(
             "training": {
                 "recipe": recipe.name,
                 "commit": _commit(),
-                "sources": sources,
+                "sources": [asdict(source) for source in recipe.sources],
                 "hours": corpus["hours"],
                 "speakers": corpus["speakers"],
             },

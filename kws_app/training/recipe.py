@@ -24,6 +24,14 @@ class KeywordRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceRecipe:
+    """Recordings or voices that the model learnt from, for its card."""
+
+    name: str = setting(help="what it is and whose")
+    licence: str = setting(help="SPDX identifier or the licence's usual name")
+
+
+@dataclass(frozen=True, slots=True)
 class ScheduleSettings:
     """How long, how fast."""
 
@@ -44,6 +52,7 @@ class Recipe:
 
     name: str = setting(help="of the model")
     keywords: dict[str, KeywordRecipe] = setting(help="identifier to how it is spoken and drawn")
+    sources: tuple[SourceRecipe, ...] = setting((), help="what it learns from, with licences; goes on the card")
     seed: int = setting(0, between=(0, 2**31), help="of scenes, weights and order")
     features: MfccSettings = field(default_factory=MfccSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+
 from tests.conftest import spoken_words
 
 pytest.importorskip("scipy", reason="the training extra is not installed")
