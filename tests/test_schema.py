@@ -223,6 +223,7 @@ MISPLACED_COLON = "a ': ' where none can be; check the indentation, or put the t
         ("a\nlamp: x: y", f"house.yaml:2: {MISPLACED_COLON}"),
         ("lamp: {device: @home}", f"house.yaml:1: {QUOTE_IT}"),
         ("lamp: 'x", f"house.yaml:1: not YAML: {NO_END}"),
+        ('a: "\\U00110000"', "house.yaml: not YAML: chr() arg not in range(0x110000)"),
         ("a: \0", "house.yaml:1: character U+0000 is not allowed"),
         ("lamp: &x {}\nlamps: {a: *x}", "house.yaml:2: write the value out: an alias (*x) is not read here"),
         ("\nlamp: !lamp {}", "house.yaml:2: a tag (!lamp) is not read here"),
