@@ -12,7 +12,7 @@ import soundfile
 
 from tests.conftest import spoken_words
 
-pytest.importorskip("scipy", reason="the training extra is not installed")
+pytest.importorskip("torch", reason="the training extra is not installed")
 
 from kws_app.arrays import RATE
 from kws_app.errors import ConfigError
