@@ -143,7 +143,8 @@ def test_readmes_first_commands_are_verbs_of_the_makefile() -> None:
 
 
 def test_make_alone_prints_every_verb() -> None:
-    said = subprocess.run(["make", "--silent"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = ["make", "--silent", "--no-print-directory"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert {line.split()[0] for line in said.splitlines()} == verbs_of_the_makefile()
 
 

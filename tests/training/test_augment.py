@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("scipy", reason="the training extra is not installed")
+pytest.importorskip("pyroomacoustics", reason="the training extra is not installed")
 
 from kws_app.training import augment
 
