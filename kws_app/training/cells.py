@@ -17,6 +17,9 @@ from torch import Tensor, nn
 LONGEST_MEMORY = 50.0
 """Frames; a second at a hop of 20 ms, longer than any of the words."""
 
+LARGEST_GROWTH = 5.0
+"""How far a gradient may outgrow what the loss sent in, on its way back through time."""
+
 
 class Cell(nn.Module):
     """A recurrent layer whose state is carried by its caller."""
@@ -185,7 +188,9 @@ class GhostRNN(Cell):
 class _GhostSequence(torch.autograd.Function):
     """GhostRNN over a sequence, its backward pass written out: autograd's own took three times as long.
 
-    The loop keeps what each step computed; the gradients of U, Phi and the biases are then one product each.
+    The loop keeps what each step computed; the gradients of U, Phi and the biases are then one product each. Where
+    the gradient carried back through time grows past ``LARGEST_GROWTH`` times the largest that any frame sent in, it
+    is shortened to that: it happened at one step in a hundred, by factors of a thousand, and undid whole epochs.
     """
 
     @staticmethod
@@ -223,7 +228,7 @@ class _GhostSequence(torch.autograd.Function):
         c_slope = (1 - z) * (1 - candidate**2)
         rho_slope = product * rho * (1 - rho)
         ghost_slope = 1 - h[..., m:] ** 2
-        carried = torch.zeros_like(h0)
+        carried, limit = torch.zeros_like(h0), LARGEST_GROWTH * dh.norm(dim=-1).max()
         for t in range(frames - 1, -1, -1):
             total = dh[t] + carried
             torch.mul(total[:, m:], ghost_slope[t], out=dghost[t])
@@ -234,6 +239,7 @@ class _GhostSequence(torch.autograd.Function):
             torch.mul(dc_in[t], rho[t], out=dUh[t, :, 2 * m :])
             carried = dUh[t] @ U
             carried[:, :m].addcmul_(ds, z[t])
+            carried *= (limit / carried.norm(dim=1, keepdim=True)).clamp(max=1)
         flat = dUh.flatten(0, 1)
         dU = flat.T @ previous.flatten(0, 1)
         dPhi = dghost.flatten(0, 1).T @ h[..., :m].flatten(0, 1)

@@ -110,7 +110,7 @@ class Trainer:
         schedule = recipe.schedule
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(schedule.average))
         self._optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=schedule.rate, betas=(0.9, 0.98), weight_decay=schedule.weight_decay
+            self.network.parameters(), lr=schedule.rate, betas=(0.9, 0.999), weight_decay=schedule.weight_decay
         )
         self._state = self.network.start(self._lanes.lanes).to(self._device)
         self.epoch = 0
