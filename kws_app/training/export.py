@@ -27,7 +27,8 @@ from kws_app.training.quantize import quantize_rows, quantized
 OPSET = 18
 IR_VERSION = 9
 STREAM_FRAMES = 3000  # a minute of 20 ms frames
-SAME_WEIGHTS_TOLERANCE = 1e-3  # the same numbers in another order
+# The same numbers in another order: 1e-7 apart at first, but a trained recurrence stretches that for some frames.
+SAME_WEIGHTS_TOLERANCE = 0.02  # largest difference of a score; an error in the graph makes tenths
 INT8_TOLERANCE = 0.02  # mean absolute difference of scores, int8 against float weights
 
 
