@@ -15,7 +15,7 @@ FRAMES = 100_000
 def report(model: Model) -> None:
     """Print growth over many frames, live blocks and replayed ones, and the start-up's parts."""
     for block_seconds in (0.02, 1.0):
-        pipeline = Pipeline(model, {keyword.id: KeywordSettings() for keyword in model.card.keywords})
+        pipeline = Pipeline(model, {keyword: KeywordSettings() for keyword in model.card.keyword_ids})
         block = np.zeros(round(block_seconds * RATE), np.int16)
         for _ in range(100):
             pipeline.push(block)

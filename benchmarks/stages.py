@@ -23,7 +23,7 @@ LIVE, REPLAY = 1, 50
 
 def rows(model: Model) -> list[tuple[str, int, Call, Call | None]]:
     """What to time: name, frames at once, the stage, its floor."""
-    keywords = {keyword.id: KeywordSettings() for keyword in model.card.keywords}
+    keywords = {keyword: KeywordSettings() for keyword in model.card.keyword_ids}
     samples = np.random.default_rng(0).normal(scale=1000, size=RATE).astype(np.int16)
     found: list[tuple[str, int, Call, Call | None]] = []
     for frames in (LIVE, REPLAY):

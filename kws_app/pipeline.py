@@ -59,9 +59,8 @@ class Pipeline:
         self, model: Model, keywords: Mapping[str, KeywordSettings], *, listener: Listener | None = None
     ) -> None:
         card, mfcc = model.card, front_end(model)
-        known = [keyword.id for keyword in card.keywords]
         rules = keyword_rules(model, keywords)
-        self._columns = [known.index(rule.keyword) for rule in rules]
+        self._columns = [card.keyword_ids.index(rule.keyword) for rule in rules]
         self.thresholds = {rule.keyword: rule.threshold for rule in rules}
         self._framing, self._mfcc = Framing(mfcc), Mfcc(mfcc)
         self._stacking = Stacking(stack=card.frame.stack, skip=card.frame.skip)

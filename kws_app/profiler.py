@@ -116,8 +116,8 @@ def stages(heard: list[Samples], model: Model, keywords: Mapping[str, KeywordSet
     spent["mfcc"], coefficients = timed(Mfcc(mfcc).compute, frames)
     rows = [row[None] for inputs, _ in map(stacking.push, coefficients) for row in inputs]
     spent["step"], scores = timed(lambda row: stepper.step(row)[0].tolist(), rows)
-    known = [keyword.id for keyword in model.card.keywords]
-    heeded = [[row[known.index(keyword)] for keyword in keywords] for row in scores]
+    columns = [model.card.keyword_ids.index(keyword) for keyword in keywords]
+    heeded = [[row[column] for column in columns] for row in scores]
     spent["decision"], _ = timed(lambda row: decision.step(row, 0), heeded)
     whole, _ = timed(Pipeline(model, keywords).push, heard)
     spent["overhead"] = max(0.0, whole + spent["resample"] - sum(spent.values()))

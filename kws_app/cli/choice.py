@@ -57,5 +57,5 @@ def choose(args: argparse.Namespace, *, default: str | None = None) -> Choice:
     configured = config.values.keywords
     names = args.keyword or ([default] if default else [*configured])
     if ALL in names:
-        names = [keyword.id for keyword in model.card.keywords]
+        names = model.card.keyword_ids
     return Choice(config, model, {name: configured.get(name, KeywordSettings()) for name in names})

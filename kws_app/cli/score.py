@@ -49,8 +49,7 @@ def score(file: Path, model: Model, keywords: Mapping[str, KeywordSettings]) -> 
     from kws_app.audio.wavefile import WaveFile
     from kws_app.pipeline import Pipeline
 
-    known = [keyword.id for keyword in model.card.keywords]
-    columns = [known.index(keyword) for keyword in keywords]
+    columns = [model.card.keyword_ids.index(keyword) for keyword in keywords]
     # An array keeps 4 bytes a score where a list keeps 32: a day has four million frames.
     ends, scores, smoothed = array("q"), array("f"), array("f")
 

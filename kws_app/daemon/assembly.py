@@ -58,7 +58,7 @@ def _hooks(config: LoadedConfig, faults: list[Fault]) -> Iterator[Hook]:
 
 def _known_keywords(config: LoadedConfig, model: Model, faults: list[Fault]) -> dict[str, KeywordSettings]:
     """The keywords that the model can hear; the others, and hooks that wait for what nobody listens for, are faults."""
-    known, chosen = [keyword.id for keyword in model.card.keywords], config.values.keywords
+    known, chosen = model.card.keyword_ids, config.values.keywords
     if not chosen:
         faults.append(config.fault("keywords", f"names none to listen for{did_you_mean('', known)}"))
     for keyword in chosen:

@@ -97,10 +97,15 @@ class Card:
             initial_state=root.floats("initial_state"),
             **{name: dict(root.part(name).raw) for name in ("architecture", "quantization", "training", "measured")},
         )
-        ids = [keyword.id for keyword in card.keywords]
+        ids = card.keyword_ids
         if not ids or len(set(ids)) != len(ids):
             raise ModelError(f"its card must name at least one keyword, each once, got {ids}")
         return card
+
+    @property
+    def keyword_ids(self) -> list[str]:
+        """The keywords that the model can hear, in the order of its scores."""
+        return [keyword.id for keyword in self.keywords]
 
     def to_json(self) -> str:
         """The card as it stands in a model's metadata; ``from_json`` reads it back equal."""

@@ -59,7 +59,7 @@ def trace(model: Model, recording: Path) -> Trace:
         ends.append(end)
         scores.append(smoothed)
 
-    keywords = {keyword.id: KeywordSettings() for keyword in model.card.keywords}
+    keywords = {keyword: KeywordSettings() for keyword in model.card.keyword_ids}
     pipeline = Pipeline(model, keywords, listener=note)
     with WaveFile(recording) as source:
         for block in source.blocks():
@@ -89,7 +89,7 @@ class Evaluation:
     """All streams of a manifest through one model, and what follows from them."""
 
     def __init__(self, model: Model, manifest: Path) -> None:
-        self.keywords = [keyword.id for keyword in model.card.keywords]
+        self.keywords = model.card.keyword_ids
         self._streams = read_manifest(manifest)
         self._traces = {
             name: trace(model, manifest.parent / stream["path"])
