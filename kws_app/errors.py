@@ -1,4 +1,4 @@
-"""What can go wrong, and the exit code each kind ends a program with (those of BSD's sysexits)."""
+"""What can go wrong, and the exit code each kind ends a program with: those of BSD's sysexits where it has one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ EX_SOFTWARE = 70  # our own fault
 EX_CANTCREAT = 73  # a file that cannot be written
 EX_NOPERM = 77
 EX_CONFIG = 78  # restarting does not help: systemd is told not to
+INTERRUPTED = 130  # Ctrl-C, as a shell says it: 128 and the signal's number
 
 
 class KwsError(Exception):

@@ -12,7 +12,7 @@ from io import TextIOWrapper
 
 from kws_app import __version__
 from kws_app.cli.options import add_config
-from kws_app.errors import EX_SOFTWARE, KwsError
+from kws_app.errors import EX_OK, EX_SOFTWARE, INTERRUPTED, KwsError
 
 # Before numpy is imported: its linear algebra would start a thread a core, and no product of ours is worth a second.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -20,8 +20,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 COMMANDS = ("run", "replay", "score", "check", "config", "devices", "profile")
 """Each is the module of that name beside this one, with ``add_parser(subparsers)`` and ``run(args) -> int``."""
-
-INTERRUPTED = 130
 
 EXAMPLES = """\
 examples:
@@ -47,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has had enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return EX_OK
     except Exception:  # noqa: BLE001  our own fault: whoever reports it needs all of it
         traceback.print_exc()
         return EX_SOFTWARE

@@ -8,7 +8,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from kws_app.errors import KwsError
+from kws_app.errors import INTERRUPTED, KwsError
 
 COMMANDS = {
     "synthesize": ("kws_app.training.synthesize", "add_parser"),
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
-        return 130
+        return INTERRUPTED
 
 
 if __name__ == "__main__":
