@@ -1,4 +1,4 @@
-"""Facts for programs: hooks, ``--json`` output and, later, servers all read these and nothing else.
+"""Facts for programs: hooks and ``--json`` output read these and nothing else.
 
 An event is frozen and has one JSON form: its ``kind`` as ``event``, then its fields; fields that are None are
 left out. Times are seconds from the stream's start; ``at`` is the wall clock in UTC, which only the daemon knows.
@@ -85,7 +85,7 @@ class ModelReset(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateChanged(Event):
-    """The daemon went from one state to another: starting, listening, deaf, muted, stopping."""
+    """The daemon went from one state to another: starting, listening, stopping."""
 
     kind: ClassVar[str] = "state"
 
