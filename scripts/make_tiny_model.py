@@ -20,7 +20,7 @@ from kws_app.training.commands import make_card
 from kws_app.training.data import RATE, Clip, Corpus
 from kws_app.training.export import export
 from kws_app.training.network import NetworkSettings
-from kws_app.training.recipe import KeywordRecipe, Recipe, ScheduleSettings
+from kws_app.training.recipe import KeywordRecipe, Recipe, ScheduleSettings, StageSettings
 from kws_app.training.scenes import SceneBuilder, SceneSettings, read_shards, write_shard
 from kws_app.training.train import Trainer
 
@@ -32,7 +32,12 @@ RECIPE = Recipe(
     scenes=SceneSettings(
         synthetic_share=0.0, near_miss_share=0.2, coded_share=0.0, simulated_rooms=5, bed_snr=(10.0, 30.0)
     ),
-    schedule=ScheduleSettings(hours=1.0, epochs=30, lanes=20, rate=1e-2, average=0.98, masked_lanes=0.0),
+    schedule=ScheduleSettings(
+        hours=1.0,
+        stages=(StageSettings(epochs=30, lanes=20, rate=(1e-2, 2e-4), mean_epochs=1),),
+        average=0.98,
+        masked_lanes=0.0,
+    ),
 )
 
 

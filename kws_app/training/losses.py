@@ -26,9 +26,6 @@ class LossSettings:
     window_after_seconds: float = setting(0.32, between=(0, 2), help="and ends this long after it")
     masked_after_seconds: float = setting(0.8, between=(0, 5), help="after the end, not yet a negative")
     masked_from: float = setting(0.35, between=(0, 1), help="share of the word after which it is no negative")
-    negative_weight: tuple[float, float] = setting(
-        (0.2, 1.0), help="weight of a negative frame against a word's 1, at the start and at the end"
-    )
     focus: float = setting(1.0, between=(0, 5), help="focal exponent of negative frames")
 
 
@@ -44,6 +41,11 @@ class Targets:
     lane: Tensor
     keyword: Tensor
     frames: Tensor
+
+    def to(self, device: torch.device) -> Targets:
+        """The same on *device*."""
+        parts = (self.negative, self.lane, self.keyword, self.frames)
+        return Targets(*(part.to(device) for part in parts))
 
 
 def word_loss(logits: Tensor, targets: Targets, *, pooled: bool) -> Tensor:

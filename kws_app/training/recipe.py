@@ -32,17 +32,28 @@ class SourceRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class StageSettings:
+    """One stretch of training; a later stage starts from the averaged weights of the one before."""
+
+    epochs: int = setting(24, between=(1, 100_000), help="passes over the stage's scenes")
+    lanes: int = setting(64, between=(1, 4096), help="streams that go on side by side")
+    rate: tuple[float, float] = setting((1e-3, 2e-5), between=(0, 1), help="learning rate, first to last by a cosine")
+    negative_weight: tuple[float, float] = setting(
+        (0.2, 1.0), between=(0, 100), help="weight of a negative frame against a word's 1, first to last by a square"
+    )
+    hours: tuple[float, float] | None = setting(None, between=(0, 10_000), help="which of the scenes, from to; all")
+    mean_epochs: int = setting(0, between=(0, 1000), help="epochs before max-pooling begins")
+
+
+@dataclass(frozen=True, slots=True)
 class ScheduleSettings:
     """How long, how fast."""
 
     hours: float = setting(18.0, between=(0.01, 10_000), help="hours of scenes composed, a shard an hour")
-    epochs: int = setting(24, between=(1, 100_000), help="passes over the scenes")
-    lanes: int = setting(64, between=(1, 4096), help="streams that go on side by side")
+    stages: tuple[StageSettings, ...] = setting((StageSettings(mean_epochs=1),), help="one after the other")
     chunk_seconds: float = setting(3.0, between=(0.5, 60), help="gradients go back this far; the state goes on")
-    rate: float = setting(3e-3, between=(0, 1), help="peak learning rate; half a cosine takes it to 2 %")
     weight_decay: float = setting(0.01, between=(0, 1), help="of AdamW")
     average: float = setting(0.998, between=(0, 1), help="decay of the weights' moving average, which is exported")
-    mean_epochs: int = setting(1, between=(0, 1000), help="epochs before max-pooling begins")
     masked_lanes: float = setting(0.5, between=(0, 1), help="lanes with a group of bands masked (SpecAugment)")
 
 

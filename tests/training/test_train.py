@@ -11,18 +11,26 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the training extra is not installed")
 
+from kws_app.errors import ConfigError  # noqa: E402
 from kws_app.features.mfcc import MfccSettings  # noqa: E402
+from kws_app.training.lanes import Lanes  # noqa: E402
 from kws_app.training.network import NetworkSettings  # noqa: E402
-from kws_app.training.recipe import KeywordRecipe, Recipe, ScheduleSettings  # noqa: E402
-from kws_app.training.scenes import Shard  # noqa: E402
-from kws_app.training.train import Lanes, Trainer, read_checkpoint  # noqa: E402
+from kws_app.training.recipe import KeywordRecipe, Recipe, ScheduleSettings, StageSettings  # noqa: E402
+from kws_app.training.scenes import SceneSettings, Shard  # noqa: E402
+from kws_app.training.train import Trainer, read_checkpoint  # noqa: E402
 
 RECIPE = Recipe(
     name="test",
     keywords={"bump": KeywordRecipe()},
     features=MfccSettings(winlen=0.03, winstep=0.02, numcep=6, nfilt=6, nfft=512, appendEnergy=False),
     network=NetworkSettings(hidden=8),
-    schedule=ScheduleSettings(epochs=6, lanes=4, chunk_seconds=2.0, rate=1e-2, average=0.9, masked_lanes=0.0),
+    scenes=SceneSettings(seconds=10.0),
+    schedule=ScheduleSettings(
+        stages=(StageSettings(epochs=4, lanes=4, rate=(1e-2, 1e-3)), StageSettings(epochs=2, lanes=2, hours=(0, 0.01))),
+        chunk_seconds=2.0,
+        average=0.9,
+        masked_lanes=0.0,
+    ),
 )
 
 
@@ -44,7 +52,8 @@ def losses(work: Path) -> list[float]:
 
 
 def test_a_minute_of_scenes_is_learnt_in_seconds(tmp_path: Path) -> None:
-    longer = replace(RECIPE, schedule=replace(RECIPE.schedule, epochs=30))
+    stages = (StageSettings(epochs=30, lanes=4, rate=(1e-2, 1e-3), mean_epochs=1),)
+    longer = replace(RECIPE, schedule=replace(RECIPE.schedule, stages=stages))
 
     network = Trainer(longer, shard(), tmp_path).run()
 
@@ -55,15 +64,16 @@ def test_a_minute_of_scenes_is_learnt_in_seconds(tmp_path: Path) -> None:
     assert scores[50 + 25 : 50 + 40].max() > 2 * scores[110:135].max()
 
 
-def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(tmp_path: Path) -> None:
-    """Given a run of six epochs and one that is stopped after three; then their networks are equal."""
+@pytest.mark.parametrize("epochs", [3, 4, 5])
+def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(tmp_path: Path, epochs: int) -> None:
+    """Stopped inside the first stage, between both, or inside the second, a run ends with the same network."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir()
     parts.mkdir()
     expected = Trainer(RECIPE, shard(), whole).run()
 
     stopped = Trainer(RECIPE, shard(), parts)
-    stopped.run(until=3)
+    stopped.run(until=epochs)
     actual = Trainer(RECIPE, shard(), parts).run()
 
     for one, two in zip(expected.state_dict().values(), actual.state_dict().values(), strict=True):
@@ -83,7 +93,7 @@ def test_a_checkpoint_half_written_leaves_the_one_before(tmp_path: Path) -> None
 
 
 def test_each_lane_goes_on_from_chunk_to_chunk() -> None:
-    lanes = Lanes(RECIPE, shard())
+    lanes = Lanes(RECIPE, shard(), range(8), lanes=4)
 
     chunks = list(lanes.epoch(np.random.default_rng(1)))
 
@@ -96,7 +106,7 @@ def test_each_lane_goes_on_from_chunk_to_chunk() -> None:
 
 
 def test_every_word_is_asked_for_once_an_epoch_but_where_chunks_cut() -> None:
-    lanes = Lanes(RECIPE, shard())
+    lanes = Lanes(RECIPE, shard(), range(8), lanes=4)
 
     asked = sum(len(chunk.targets.lane) for chunk in lanes.epoch(np.random.default_rng(1)))
 
@@ -104,8 +114,24 @@ def test_every_word_is_asked_for_once_an_epoch_but_where_chunks_cut() -> None:
 
 
 def test_fewer_scenes_than_lanes_still_train(tmp_path: Path) -> None:
-    small = replace(RECIPE, schedule=replace(RECIPE.schedule, lanes=64, epochs=1))
+    small = replace(RECIPE, schedule=replace(RECIPE.schedule, stages=(StageSettings(lanes=64, epochs=1),)))
 
     Trainer(small, shard(), tmp_path).run()
 
     assert len(losses(tmp_path)) == 1
+
+
+def test_a_stage_trains_on_its_own_hours_only() -> None:
+    lanes = Lanes(RECIPE, shard(), range(2, 4), lanes=2)
+
+    heard = torch.cat([chunk.features for chunk in lanes.epoch(np.random.default_rng(1))])
+
+    own = torch.from_numpy(shard().features[2:4]).flatten(0, 1)
+    assert all((own == frame).all(dim=1).any() for frame in heard[::50, 0])
+
+
+def test_hours_that_were_not_composed_are_refused(tmp_path: Path) -> None:
+    beyond = replace(RECIPE, schedule=replace(RECIPE.schedule, stages=(StageSettings(hours=(5, 6)),)))
+
+    with pytest.raises(ConfigError, match=r"hours \[5, 6\] are outside"):
+        Trainer(beyond, shard(), tmp_path)
