@@ -23,6 +23,9 @@ by a percent and more, and numpy's FFT is faster in float64.
 Coefficients: TypeAlias = npt.NDArray[np.float32]
 """MFCCs, float32 ``(frames, numcep)``."""
 
+Audio: TypeAlias = npt.NDArray[np.float32]
+"""Mono audio as training makes and mixes it, float32 ``(n,)``, full scale at 1.0; 16 kHz if no rate is said."""
+
 State: TypeAlias = npt.NDArray[np.float32]
 """Everything a model carries from step to step, float32 ``(batch, state size)``."""
 

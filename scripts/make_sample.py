@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-RATE = 16_000
+from kws_app.arrays import RATE
+
 SAMPLE = Path(__file__).parent.parent / "examples" / "computer.flac"
 
 VOICE = "slt"

@@ -1,7 +1,7 @@
 """What a room, a microphone and a codec do to sound: every transform a scene may draw, as plain functions.
 
-Audio is float32 ``(n,)``, full scale at 1.0, 16 kHz. Each function takes a ``numpy.random.Generator``
-where it draws something, so that a scene is the same for the same seed.
+Each function takes a ``numpy.random.Generator`` where it draws something, so that a scene is the same for the same
+seed.
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ from __future__ import annotations
 import io
 
 import numpy as np
-import numpy.typing as npt
 import scipy.fft
 import soundfile
 import soxr
 
-RATE = 16_000
-Audio = npt.NDArray[np.float32]
+from kws_app.arrays import RATE, Audio
 
 
 def rms(audio: Audio) -> float:
@@ -87,10 +85,14 @@ def simulated_rooms(rng: np.random.Generator, count: int) -> list[Audio]:
         room.add_source(talker)
         room.add_microphone(microphone)
         room.compute_rir()
-        response = np.asarray(room.rir[0][0], np.float32)
-        peak = int(np.argmax(np.abs(response)))
-        responses.append(response[max(0, peak - 8) :][:RATE] / np.abs(response[peak]))
+        responses.append(direct_sound_first(np.asarray(room.rir[0][0], np.float32)))
     return responses
+
+
+def direct_sound_first(response: Audio) -> Audio:
+    """The room response from its direct sound on, so that a word's place does not move, at most 1 s long."""
+    peak = int(np.argmax(np.abs(response)))
+    return np.asarray(response[max(0, peak - 8) :][:RATE] / np.abs(response[peak]), np.float32)
 
 
 def reverberate(audio: Audio, response: Audio) -> Audio:

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import soundfile  # type: ignore[import-untyped]  # ships no stubs (0.14)
 import soxr  # type: ignore[import-untyped]  # ships no stubs (1.1.0)
 
-from kws_app.arrays import RATE, Samples
+from kws_app.arrays import RATE, Audio, Samples
 from kws_app.training.script import Utterance
 
 PEAK = 0.7
@@ -62,7 +61,7 @@ class ClipFolder:
         return line.getvalue()
 
 
-def trim(audio: npt.NDArray[np.float32], rate: int, margin_seconds: float) -> Trimmed:
+def trim(audio: Audio, rate: int, margin_seconds: float) -> Trimmed:
     """Bring *audio*, float ``(n,)`` at *rate* Hz, to 16 kHz and cut what is silent, but for a margin.
 
     Raises:

@@ -19,16 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import soundfile
-import soxr
 
-from kws_app.arrays import Samples
-from kws_app.errors import ConfigError, Fault
+from kws_app.arrays import RATE, Audio, Samples
+from kws_app.audio.wavefile import WaveFile
+from kws_app.errors import ConfigError, Fault, RecordingError
+from kws_app.training.augment import direct_sound_first
 
-RATE = 16_000
-"""Hz; everything here is brought to it."""
-
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ class Corpus:
     other_languages: list[Samples] = field(default_factory=list)
     noise: list[Samples] = field(default_factory=list)
     music: list[Samples] = field(default_factory=list)
-    rooms: list[np.ndarray] = field(default_factory=list)
+    rooms: list[Audio] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
     @property
@@ -77,7 +74,7 @@ class Corpus:
         """Add ``wakewords``, ``speech_commands`` and ``background`` below *root*, train split only."""
         _refuse_shared_speakers(root / "wakewords" / "manifest.tsv")
         for row in _rows(root / "wakewords" / "manifest.tsv"):
-            keyword = row["word"].replace("-", "_")
+            keyword = keyword_of(row["word"])
             if row["path"].startswith("train/") and keyword in keywords and "unsure-times" not in row["flags"]:
                 self._add_keyword(root / "wakewords" / row["path"], row, keyword)
         for row in _rows(root / "speech_commands" / "manifest.tsv"):
@@ -89,7 +86,7 @@ class Corpus:
         for path in sorted((root / "background" / "train" / "rirs").glob("*.flac")):
             response = self._read(path)
             if response is not None:
-                self.rooms.append(_direct_sound_first(response.astype(np.float32) / 32768))
+                self.rooms.append(direct_sound_first(response.astype(np.float32) / 32768))
 
     def add_background(self, root: Path) -> None:
         """Add the running audio that *root*/segments.tsv lists, cut where it says clips were joined."""
@@ -147,18 +144,21 @@ class Corpus:
     def _read(self, path: Path) -> Samples | None:
         """One file at 16 kHz mono, or None with the file noted as skipped."""
         try:
-            audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
-        except (OSError, soundfile.LibsndfileError) as error:
-            self.skipped.append(f"{path}: {error}")
-            log.warning("skipped %s: %s", path, error)
+            with WaveFile(path) as recording:
+                blocks = [block.samples for block in recording.blocks()]
+        except RecordingError as error:
+            self.skipped.append(str(error))
+            logger.warning("skipped %s", error)
             return None
-        mono = audio.mean(axis=1)
-        if rate != RATE:
-            mono = soxr.resample(mono, rate, RATE)
-        if not len(mono) or not np.isfinite(mono).all() or not mono.any():
-            self.skipped.append(f"{path}: empty, silent, or not finite")
+        if not any(block.any() for block in blocks):
+            self.skipped.append(f"{path}: empty or silent")
             return None
-        return np.clip(np.rint(mono * 32768), -32768, 32767).astype(np.int16)
+        return np.concatenate(blocks)
+
+
+def keyword_of(word: str) -> str:
+    """The identifier of *word* in a model: "smart-mirror" and "Smart Mirror" are ``smart_mirror``."""
+    return word.lower().replace("-", "_").replace(" ", "_")
 
 
 def _rows(manifest: Path) -> Iterator[dict[str, str]]:
@@ -176,9 +176,3 @@ def _refuse_shared_speakers(manifest: Path) -> None:
     if shared:
         message = f"stand in more than one split: {', '.join(shared)}; give every speaker one split"
         raise ConfigError(Fault(str(manifest), None, "speaker", message))
-
-
-def _direct_sound_first(response: np.ndarray) -> np.ndarray:
-    """The room response from its direct sound on, so that a word's place does not move, at most 1 s long."""
-    peak = int(np.argmax(np.abs(response)))
-    return np.asarray(response[max(0, peak - 8) :][:RATE] / np.abs(response[peak]), np.float32)

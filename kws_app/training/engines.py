@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import soundfile  # type: ignore[import-untyped]  # ships no stubs (0.14)
 
+from kws_app.arrays import Audio
 from kws_app.errors import ConfigError, Fault
 from kws_app.training.script import Utterance
-
-Audio = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

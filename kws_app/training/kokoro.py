@@ -15,11 +15,13 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
+from kws_app.arrays import Audio
 from kws_app.errors import ConfigError, Fault
 from kws_app.training.phonemes import kokoro_phonemes
 from kws_app.training.script import Utterance
 
-Audio = npt.NDArray[np.float32]
+Style = npt.NDArray[np.float32]
+"""How a voice sounds, float32 ``(256,)``: 128 numbers of timbre, then 128 of prosody."""
 
 RATE = 24_000
 """Hz, of what the model makes."""
@@ -78,18 +80,18 @@ class Kokoro:
         native = {"a": "us", "b": "gb"}.get(voice[0])
         return native or ("us", "gb")[crc32(voice.encode()) % 2]
 
-    def style(self, voice: str, tokens: int) -> Audio:
-        """Return the style of *voice* for a phrase of *tokens*, float32 ``(256,)``: timbre, then prosody."""
+    def style(self, voice: str, tokens: int) -> Style:
+        """Return the style of *voice* for a phrase of *tokens*, averaged or mixed as its name says."""
         if voice.startswith("span-"):
             rows = np.stack([self._table(name)[tokens] for name in self._voices])
             mean = rows.mean(axis=0)
             weights = np.random.default_rng(int(voice[5:])).standard_normal(len(rows)).astype(np.float32)
-            style: Audio = mean + weights @ (rows - mean) / np.float32(np.sqrt(len(rows) - 1))
+            style: Style = mean + weights @ (rows - mean) / np.float32(np.sqrt(len(rows) - 1))
             return style
         timbre, _, prosody = voice.partition("+")
         return np.concatenate([self._table(timbre)[tokens, :128], self._table(prosody or timbre)[tokens, 128:]])
 
-    def _table(self, voice: str) -> Audio:
+    def _table(self, voice: str) -> npt.NDArray[np.float32]:
         return _read_styles(self._folder / "voices" / f"{voice}.bin")
 
     @cached_property
@@ -105,6 +107,6 @@ class Kokoro:
 
 
 @cache
-def _read_styles(path: Path) -> Audio:
+def _read_styles(path: Path) -> npt.NDArray[np.float32]:
     """Return a voice's style for every number of tokens, float32 ``(510, 256)``."""
     return np.fromfile(path, np.float32).reshape(510, 256)

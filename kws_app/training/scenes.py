@@ -8,20 +8,19 @@ classes go through the same chain, so that nothing but the word tells them apart
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from kws_app.arrays import Coefficients, Samples
+from kws_app.arrays import RATE, Audio, Coefficients, Samples
 from kws_app.features.framing import Framing
 from kws_app.features.mfcc import Mfcc, MfccSettings
 from kws_app.schema import setting
 from kws_app.training import augment
-from kws_app.training.augment import Audio, decibels, rms
-from kws_app.training.data import RATE, Clip, Corpus
+from kws_app.training.augment import decibels, rms
+from kws_app.training.data import Clip, Corpus
 
 Events = npt.NDArray[np.int32]
 """One row an event: scene, keyword index, first and last sample of the word in the scene."""
@@ -163,9 +162,9 @@ class SceneBuilder:
 
     def _audio(self, rng: np.random.Generator, clip: Clip) -> Audio:
         if rng.random() >= self._settings.coded_share:
-            return clip.samples.astype(np.float32) / 32768
+            return _as_audio(clip.samples)
         if id(clip) not in self._coded:
-            self._coded[id(clip)] = augment.through_opus(clip.samples.astype(np.float32) / 32768)
+            self._coded[id(clip)] = augment.through_opus(_as_audio(clip.samples))
         return self._coded[id(clip)]
 
     # -- where it is said, and what hears it
@@ -217,7 +216,11 @@ def _draw(rng: np.random.Generator, takes: list[Samples]) -> Samples:
 
 def _crop(rng: np.random.Generator, take: Samples, length: int) -> Audio:
     start = int(rng.integers(max(1, len(take) - length)))
-    return take[start : start + length].astype(np.float32) / 32768
+    return _as_audio(take[start : start + length])
+
+
+def _as_audio(samples: Samples) -> Audio:
+    return samples.astype(np.float32) / 32768
 
 
 # -- shards
@@ -233,11 +236,10 @@ class Shard:
 
 def write_shard(path: Path, builder: SceneBuilder, mfcc: MfccSettings, *, scenes: int, seed: tuple[int, ...]) -> None:
     """Compose *scenes* scenes and write them; a shard is whole or absent."""
-    compute, features, events = Mfcc(mfcc), [], []
+    compute, features, events = Mfcc(mfcc).compute, [], []
     for scene in range(scenes):
         samples, words = builder.build(np.random.default_rng((*seed, scene)))
-        frames = Framing(mfcc).push(samples)
-        features.append(compute.compute(frames).copy())
+        features.append(compute(Framing(mfcc).push(samples)))
         events += [(scene, *word) for word in words]
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
@@ -245,7 +247,7 @@ def write_shard(path: Path, builder: SceneBuilder, mfcc: MfccSettings, *, scenes
     os.replace(partial, path)
 
 
-def read_shards(paths: list[Path], notice: Callable[[str], None] = lambda _: None) -> Shard:
+def read_shards(paths: list[Path]) -> Shard:
     """All shards as one, the events' scene numbers shifted to fit."""
     features, events, first = [], [], 0
     for path in paths:
@@ -255,5 +257,4 @@ def read_shards(paths: list[Path], notice: Callable[[str], None] = lambda _: Non
         moved[:, 0] += first
         events.append(moved)
         first += len(features[-1])
-        notice(path.name)
     return Shard(np.concatenate(features), np.concatenate(events))

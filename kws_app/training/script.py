@@ -13,8 +13,9 @@ from importlib import resources
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import yaml
+
+from kws_app.arrays import Audio
 
 TEST_SHARE = 0.125
 """Of all voices drawn; these are an engine's held-out ones, and no training hears them."""
@@ -56,7 +57,7 @@ class Engine(Protocol):
     def draw_voice(self, rng: np.random.Generator, *, held_out: bool) -> str:
         """Return one of its voices; the held-out ones are those that no training hears."""
 
-    def speak(self, utterance: Utterance) -> tuple[npt.NDArray[np.float32], int]:
+    def speak(self, utterance: Utterance) -> tuple[Audio, int]:
         """Return the raw audio, float32 ``(n,)``, and its rate in Hz."""
 
 

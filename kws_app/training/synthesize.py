@@ -26,7 +26,7 @@ from kws_app.training.engines import ESPEAK, FESTIVAL, FLITE
 from kws_app.training.kokoro import Kokoro
 from kws_app.training.script import Engine, Sheet, Utterance, deal, read_phrases
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
             folder.add(utterance, outcome)
         else:
             failed += 1
-            log.warning("%s, %s: %r not spoken: %s", utterance.engine, utterance.voice, utterance.text, outcome)
+            logger.warning("%s, %s: %r not spoken: %s", utterance.engine, utterance.voice, utterance.text, outcome)
     print(f"{args.out}: {len(script) - failed} clips of {len(script)}, {len(missing) - failed} of them new")
     return 0
 

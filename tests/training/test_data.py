@@ -10,8 +10,9 @@ import soundfile
 
 pytest.importorskip("scipy", reason="the training extra is not installed")
 
+from kws_app.arrays import RATE
 from kws_app.errors import ConfigError
-from kws_app.training.data import RATE, Corpus
+from kws_app.training.data import Corpus
 
 WAKEWORDS = [
     "path",

@@ -10,8 +10,9 @@ import pytest
 pytest.importorskip("scipy", reason="the training extra is not installed")
 pytest.importorskip("torch", reason="the training extra is not installed")
 
+from kws_app.arrays import RATE
 from kws_app.features.mfcc import MfccSettings
-from kws_app.training.data import RATE, Clip, Corpus
+from kws_app.training.data import Clip, Corpus
 from kws_app.training.scenes import SceneBuilder, SceneSettings, read_shards, write_shard
 
 QUIET = {

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import soundfile  # type: ignore[import-untyped]
 
+from kws_app.arrays import RATE
 from kws_app.errors import ConfigError
 from kws_app.training import synthesize
 from kws_app.training.clipfolder import trim
@@ -24,8 +25,6 @@ from kws_app.training.engines import ESPEAK, FESTIVAL, FLITE
 from kws_app.training.kokoro import HELD_OUT, Kokoro
 from kws_app.training.phonemes import kokoro_phonemes
 from kws_app.training.script import Engine, Sheet, deal, read_phrases, read_sentences
-
-RATE = 16_000
 
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 needs_flite = pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
