@@ -83,7 +83,7 @@ class Mfcc:
         self._seen = min(settings.frame_length, settings.nfft)
         self._window = WINDOWS[settings.winfunc](settings.frame_length)[: self._seen]
         self._filterbank = filterbank(settings).T / settings.nfft  # (bins, nfilt)
-        self._dct = liftered_dct(settings).T  # (nfilt, numcep)
+        self._dct = (dct(settings) * lifter(settings)[:, None]).T  # (nfilt, numcep)
         self._nfft = settings.nfft
         bins = settings.nfft // 2 + 1
         self._windowed = np.zeros((BATCH, settings.nfft))  # zeros behind the frame, if nfft is longer
@@ -138,15 +138,18 @@ def filterbank(settings: MfccSettings) -> npt.NDArray[np.float64]:
     return bank
 
 
-def liftered_dct(settings: MfccSettings) -> npt.NDArray[np.float64]:
-    """Orthonormal DCT-II with the lifter in its rows, ``(numcep, nfilt)``."""
+def dct(settings: MfccSettings) -> npt.NDArray[np.float64]:
+    """Orthonormal DCT-II, ``(numcep, nfilt)``."""
     bands, k = settings.nfilt, np.arange(settings.coefficients)
-    dct = math.sqrt(2 / bands) * np.cos(np.pi * np.outer(k, 2 * np.arange(bands) + 1) / (2 * bands))
-    dct[0] /= math.sqrt(2)
-    lifter = settings.ceplifter
-    if lifter > 0:
-        dct *= (1 + lifter / 2 * np.sin(np.pi * k / lifter))[:, None]
-    return dct
+    rows = math.sqrt(2 / bands) * np.cos(np.pi * np.outer(k, 2 * np.arange(bands) + 1) / (2 * bands))
+    rows[0] /= math.sqrt(2)
+    return rows
+
+
+def lifter(settings: MfccSettings) -> npt.NDArray[np.float64]:
+    """What each coefficient is multiplied by, ``(numcep,)``."""
+    k, size = np.arange(settings.coefficients), settings.ceplifter
+    return 1 + size / 2 * np.sin(np.pi * k / size) if size > 0 else np.ones(len(k))
 
 
 def _log(energy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

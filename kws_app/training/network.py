@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kws_app.features.mfcc import MfccSettings
+from kws_app.features.mfcc import MfccSettings, dct, lifter
 from kws_app.schema import setting
 from kws_app.training.cells import GRU, Cell, FastGRNN, GhostRNN
 
@@ -145,11 +145,4 @@ def inverse_dct(mfcc: MfccSettings) -> np.ndarray:
 
     The lifter is undone with it. With fewer cepstra than bands the bands come out smoothed.
     """
-    k = np.arange(mfcc.numcep)[:, None]
-    bands = np.arange(mfcc.nfilt)[None, :]
-    dct = np.cos(np.pi * k * (2 * bands + 1) / (2 * mfcc.nfilt)) * math.sqrt(2 / mfcc.nfilt)
-    dct[0] /= math.sqrt(2)
-    lifter = np.ones(mfcc.numcep)
-    if mfcc.ceplifter > 0:
-        lifter = 1 + mfcc.ceplifter / 2 * np.sin(np.pi * np.arange(mfcc.numcep) / mfcc.ceplifter)
-    return (dct / lifter[:, None]).astype(np.float32)
+    return (dct(mfcc) / lifter(mfcc)[:, None]).astype(np.float32)
