@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from kws_app.features.mfcc import MfccSettings
-from kws_app.training.commands import make_card
+from kws_app.training.card import make_card
 from kws_app.training.data import RATE, Clip, Corpus
 from kws_app.training.export import export
 from kws_app.training.network import NetworkSettings

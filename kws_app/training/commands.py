@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-from dataclasses import asdict
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from kws_app.errors import ConfigError, Fault
-from kws_app.model.card import CARD_SCHEMA, Card
+from kws_app.training.card import make_card
 from kws_app.training.data import Corpus
-from kws_app.training.network import Network
 from kws_app.training.recipe import Recipe, read_recipe
 from kws_app.training.scenes import SceneBuilder, read_shards, write_shard
 
-SCENES_A_SHARD_SECONDS = 3600
+SHARD_SECONDS = 3600
+"""Sound in a shard; the last one may hold less."""
 
 
 def add_train(subparsers: Any) -> None:
@@ -56,7 +53,7 @@ def compose(recipe: Recipe, args: argparse.Namespace) -> list[Path]:
     """The run's shards, those that are missing written first."""
     folder = args.work / "scenes"
     folder.mkdir(parents=True, exist_ok=True)
-    count = round(SCENES_A_SHARD_SECONDS / recipe.scenes.seconds)
+    count = round(SHARD_SECONDS / recipe.scenes.seconds)
     full, rest = divmod(round(recipe.schedule.hours * 3600 / recipe.scenes.seconds), count)
     sizes = [count] * full + ([rest] if rest else [])
     paths = [folder / f"{number:04d}.npz" for number in range(len(sizes))]
@@ -128,57 +125,3 @@ def export_run(args: argparse.Namespace) -> int:
     model = export(network, card, args.out, scenes[:2].reshape(-1, scenes.shape[-1]))
     print(f"{args.out}: {len(model)} bytes, {network.parameters_trained} parameters")
     return 0
-
-
-def make_card(recipe: Recipe, network: Network, *, corpus: dict[str, Any], measured: dict[str, Any]) -> Card:
-    """What the model says about itself; thresholds come from *measured*, or are 0.5 until then."""
-    unmeasured = {"thresholds": {"quiet": 0.9, "balanced": 0.5, "eager": 0.3}}
-    settings, features = recipe.network, recipe.features
-    ghost = settings.cell == "GhostRNN"
-    return Card.from_dict(
-        {
-            "schema": CARD_SCHEMA,
-            "name": recipe.name,
-            "created": date.today().isoformat(),
-            "licence": "Apache-2.0",
-            "keywords": [
-                {
-                    "id": keyword,
-                    "phrase": spoken.phrase or keyword.replace("_", " "),
-                    "language": spoken.language,
-                    "thresholds": measured.get(keyword, unmeasured)["thresholds"],
-                    "smoothing_frames": 5,
-                    "refractory_seconds": 1.0,
-                }
-                for keyword, spoken in recipe.keywords.items()
-            ],
-            "features": asdict(features) | {"input_scale": 32768},
-            "frame": {"hop_seconds": features.winstep, "stack": 1, "skip": 1},
-            "warmup_seconds": 0.3,
-            "initial_state": None,
-            "architecture": {
-                "cell": settings.cell,
-                "layers": settings.layers,
-                "hidden": settings.hidden,
-                "ratio": settings.ratio if ghost else None,
-                "rank": None,
-                "sparsity": None,
-                "parameters": network.parameters_trained,
-                "macs_per_frame": network.macs,
-            },
-            "quantization": {"weights": "int8", "scheme": "symmetric, one scale a row; folded to float32 at load"},
-            "training": {
-                "recipe": recipe.name,
-                "commit": _commit(),
-                "sources": [asdict(source) for source in recipe.sources],
-                "hours": corpus["hours"],
-                "speakers": corpus["speakers"],
-            },
-            "measured": {k: v["figures"] for k, v in measured.items() if k in recipe.keywords},
-        }
-    )
-
-
-def _commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"

@@ -18,8 +18,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from kws_app.errors import ModelError
-from kws_app.model.card import Card
-from kws_app.model.runtime import session
+from kws_app.model.card import CARD_KEY, Card
+from kws_app.model.stepper import Model
 from kws_app.training.cells import GRU, Cell, FastGRNN, GhostRNN
 from kws_app.training.network import CLAMP, Front, Network
 from kws_app.training.quantize import quantize_rows, quantized
@@ -101,7 +101,7 @@ def step_graph(network: Network, card: Card, *, int8: bool = True) -> bytes:
         ir_version=IR_VERSION,
         producer_name="kws-train",
     )
-    helper.set_model_props(model, {"kws_app.card": card.to_json()})
+    helper.set_model_props(model, {CARD_KEY: card.to_json()})
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
 
@@ -180,14 +180,10 @@ def _gru(graph: _Graph, cell: GRU, x: str, h: str) -> tuple[str, str]:
 # -- the check, and the file
 
 
-def stream_scores(model: bytes, features: npt.NDArray[np.float32], state_size: int) -> npt.NDArray[np.float32]:
-    """Scores ``(frames, keywords)`` of *features* ``(frames, coefficients)``, one step a frame."""
-    runner, state = session(model), np.zeros((1, state_size), np.float32)
-    scores = []
-    for frame in features:
-        now, state = runner.run(["scores", "next_state"], {"features": frame[None], "state": state})
-        scores.append(now[0])
-    return np.stack(scores)
+def stream_scores(model: Model, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Scores ``(frames, keywords)`` of *features* ``(frames, coefficients)``, one step a frame, as the daemon steps."""
+    stepper = model.stepper()
+    return np.stack([stepper.step(frame[None])[0].copy() for frame in features])
 
 
 def network_scores(network: Network, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -206,9 +202,8 @@ def export(network: Network, card: Card, path: Path, features: npt.NDArray[np.fl
     Raises:
         ModelError: the graph differs from the network it was made from, or int8 changes the scores too much.
     """
-    model = step_graph(network, card)
-    state_size = sum(network.parts)
-    stepped = stream_scores(model, features, state_size)
+    graph = step_graph(network, card)
+    stepped = stream_scores(Model(path, graph), features)
     same = float(np.abs(stepped - network_scores(quantized(network), features)).max())
     if not same <= SAME_WEIGHTS_TOLERANCE:
         raise ModelError(f"{path}: not written: graph and network differ by {same:.2g} over {len(features)} frames")
@@ -216,6 +211,6 @@ def export(network: Network, card: Card, path: Path, features: npt.NDArray[np.fl
     if not cost <= INT8_TOLERANCE:
         raise ModelError(f"{path}: not written: int8 weights change the scores by {cost:.2g} on average")
     partial = path.with_suffix(".partial")
-    partial.write_bytes(model)
+    partial.write_bytes(graph)
     os.replace(partial, path)
-    return model
+    return graph

@@ -13,8 +13,8 @@ pytest.importorskip("onnx", reason="the training extra is not installed")
 from kws_app.errors import ModelError  # noqa: E402
 from kws_app.features.mfcc import MfccSettings  # noqa: E402
 from kws_app.model.card import Card  # noqa: E402
-from kws_app.model.stepper import load_model  # noqa: E402
-from kws_app.training.commands import make_card  # noqa: E402
+from kws_app.model.stepper import Model, load_model  # noqa: E402
+from kws_app.training.card import make_card  # noqa: E402
 from kws_app.training.export import export, network_scores, step_graph, stream_scores  # noqa: E402
 from kws_app.training.network import Network, NetworkSettings  # noqa: E402
 from kws_app.training.quantize import quantize_rows, quantized  # noqa: E402
@@ -56,23 +56,27 @@ def features(frames: int = MINUTE) -> np.ndarray:
     return rows.astype(np.float32)
 
 
+def stepped(graph: bytes) -> np.ndarray:
+    return stream_scores(Model(Path("model.onnx"), graph), features())
+
+
 @pytest.mark.parametrize(("cell", "layers"), [("GhostRNN", 1), ("GhostRNN", 2), ("FastGRNN", 1), ("GRU", 1)])
 def test_the_float_graph_steps_to_the_networks_scores(cell: str, layers: int) -> None:
     network, card = made(cell, layers=layers)
 
-    stepped = stream_scores(step_graph(network, card, int8=False), features(), sum(network.parts))
+    scores = stepped(step_graph(network, card, int8=False))
 
-    np.testing.assert_allclose(stepped, network_scores(network, features()), atol=FLOAT_TOLERANCE)
+    np.testing.assert_allclose(scores, network_scores(network, features()), atol=FLOAT_TOLERANCE)
 
 
 @pytest.mark.parametrize("cell", ["GhostRNN", "FastGRNN", "GRU"])
 def test_the_int8_graph_is_the_rounded_network_and_stays_near_the_float_one(cell: str) -> None:
     network, card = made(cell)
 
-    stepped = stream_scores(step_graph(network, card), features(), sum(network.parts))
+    scores = stepped(step_graph(network, card))
 
-    np.testing.assert_allclose(stepped, network_scores(quantized(network), features()), atol=FLOAT_TOLERANCE)
-    assert np.abs(stepped - network_scores(network, features())).max() < INT8_TOLERANCE
+    np.testing.assert_allclose(scores, network_scores(quantized(network), features()), atol=FLOAT_TOLERANCE)
+    assert np.abs(scores - network_scores(network, features())).max() < INT8_TOLERANCE
 
 
 def test_int8_weights_make_the_file_a_third() -> None:

@@ -1,0 +1,75 @@
+"""The card of a trained network: what its recipe, its recordings and its evaluation have to say."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+from kws_app.model.card import CARD_SCHEMA, INPUT_SCALE, Card
+from kws_app.training.network import Network
+from kws_app.training.recipe import Recipe
+
+SMOOTHING_FRAMES = 5
+REFRACTORY_SECONDS = 1.0
+WARMUP_SECONDS = 0.3
+UNMEASURED = {"quiet": 0.9, "balanced": 0.5, "eager": 0.3}
+"""Thresholds until an evaluation has chosen better ones."""
+
+
+def make_card(recipe: Recipe, network: Network, *, corpus: dict[str, Any], measured: dict[str, Any]) -> Card:
+    """The card of *network*.
+
+    Args:
+        corpus: ``hours`` and ``speakers`` that it learnt from.
+        measured: what ``kws-train evaluate`` found: ``thresholds`` and ``figures`` of each keyword; empty before.
+    """
+    settings, features = recipe.network, recipe.features
+    return Card.from_dict(
+        {
+            "schema": CARD_SCHEMA,
+            "name": recipe.name,
+            "created": date.today().isoformat(),
+            "licence": "Apache-2.0",
+            "keywords": [
+                {
+                    "id": keyword,
+                    "phrase": spoken.phrase or keyword.replace("_", " "),
+                    "language": spoken.language,
+                    "thresholds": measured[keyword]["thresholds"] if keyword in measured else UNMEASURED,
+                    "smoothing_frames": SMOOTHING_FRAMES,
+                    "refractory_seconds": REFRACTORY_SECONDS,
+                }
+                for keyword, spoken in recipe.keywords.items()
+            ],
+            "features": asdict(features) | {"input_scale": INPUT_SCALE},
+            "frame": {"hop_seconds": features.winstep, "stack": 1, "skip": 1},
+            "warmup_seconds": WARMUP_SECONDS,
+            "initial_state": None,
+            "architecture": {
+                "cell": settings.cell,
+                "layers": settings.layers,
+                "hidden": settings.hidden,
+                "ratio": settings.ratio if settings.cell == "GhostRNN" else None,
+                "rank": None,
+                "sparsity": None,
+                "parameters": network.parameters_trained,
+                "macs_per_frame": network.macs,
+            },
+            "quantization": {"weights": "int8", "scheme": "symmetric, one scale a row; folded to float32 at load"},
+            "training": {
+                "recipe": recipe.name,
+                "commit": _commit(),
+                "sources": [asdict(source) for source in recipe.sources],
+                "hours": corpus["hours"],
+                "speakers": corpus["speakers"],
+            },
+            "measured": {k: v["figures"] for k, v in measured.items() if k in recipe.keywords},
+        }
+    )
+
+
+def _commit() -> str:
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
