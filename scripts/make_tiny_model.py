@@ -1,9 +1,9 @@
 """Train the little model that the tests run: two "words" made of tones, no recording, half a minute on one core.
 
-    python scripts/make_tiny_model.py tests/models/tiny.onnx
+    python -m scripts.make_tiny_model tests/models/tiny.onnx
 
 ``rise`` is a tone that climbs from 500 to 2000 Hz in about half a second, ``fall`` the same backwards. Steady tones,
-half sweeps and noise are the negatives. ``tests/conftest.py`` makes the same sounds.
+half sweeps and noise are the negatives.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from kws_app.arrays import RATE, Samples
 from kws_app.features.mfcc import MfccSettings
 from kws_app.training.card import make_card
-from kws_app.training.data import RATE, Clip, Corpus
+from kws_app.training.data import Clip, Corpus
 from kws_app.training.export import export
 from kws_app.training.network import NetworkSettings
 from kws_app.training.recipe import KeywordRecipe, Recipe, ScheduleSettings, StageSettings
 from kws_app.training.scenes import SceneBuilder, SceneSettings, read_shards, write_shard
 from kws_app.training.train import Trainer
+from tests.tones import sweep
 
 RECIPE = Recipe(
     name="tiny",
@@ -41,12 +43,9 @@ RECIPE = Recipe(
 )
 
 
-def sweep(rng: np.random.Generator, low: float, high: float, seconds: float) -> np.ndarray:
-    """A tone with three harmonics that goes from *low* to *high* Hz, int16."""
-    time = np.arange(int(seconds * RATE)) / RATE
-    phase = 2 * np.pi * np.cumsum(low * (high / low) ** (time / seconds)) / RATE
-    tone = sum(np.sin(k * phase + rng.uniform(0, 6)) / k for k in (1, 2, 3))
-    return np.rint(4000 * tone * np.hanning(len(time)) ** 0.3).astype(np.int16)
+def said(rng: np.random.Generator, low: float, high: float, seconds: float) -> Samples:
+    """A sweep in any voice."""
+    return np.rint(sweep(low, high, seconds, phases=rng.uniform(0, 6, 3))).astype(np.int16)
 
 
 def corpus(seed: int = 0) -> Corpus:
@@ -54,11 +53,11 @@ def corpus(seed: int = 0) -> Corpus:
     rng = np.random.default_rng(seed)
 
     def clip(low: float, high: float) -> Clip:
-        samples = sweep(rng, *(np.array([low, high]) * rng.uniform(0.8, 1.25)), seconds=rng.uniform(0.4, 0.6))
+        samples = said(rng, *(np.array([low, high]) * rng.uniform(0.8, 1.25)), seconds=rng.uniform(0.4, 0.6))
         return Clip(samples, 0, len(samples), f"voice{rng.integers(10)}")
 
-    def steady() -> np.ndarray:
-        notes = [sweep(rng, pitch, pitch, rng.uniform(0.1, 0.6)) for pitch in rng.uniform(300, 2500, 20)]
+    def steady() -> Samples:
+        notes = [said(rng, pitch, pitch, rng.uniform(0.1, 0.6)) for pitch in rng.uniform(300, 2500, 20)]
         return np.concatenate(notes)
 
     noise = [np.rint(rng.standard_normal(RATE * 5) * 3000).clip(-32768, 32767).astype(np.int16) for _ in range(5)]

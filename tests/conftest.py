@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 
 from kws_app.arrays import RATE, Samples
+from tests.tones import sweep
 
 TINY_MODEL = Path(__file__).parent / "models" / "tiny.onnx"
 
@@ -58,14 +58,6 @@ def spoken_words(*words: str, gap: float = 1.0, seed: int = 1) -> Samples:
     return np.rint(audio + noise).astype(np.int16)
 
 
-def sweep(low: float, high: float, seconds: float = 0.5) -> np.ndarray:
-    """A tone with three harmonics that goes from *low* to *high* Hz."""
-    time = np.arange(int(seconds * RATE)) / RATE
-    phase = 2 * np.pi * np.cumsum(low * (high / low) ** (time / seconds)) / RATE
-    tone = sum(np.sin(k * phase + k) / k for k in (1, 2, 3))
-    return np.asarray(4000 * tone * np.hanning(len(time)) ** 0.3)
-
-
 SAID = {"rise": lambda: sweep(500, 2000), "fall": lambda: sweep(2000, 500), "hum": lambda: sweep(800, 800)}
 
 
@@ -81,13 +73,6 @@ def config_file(tmp_path: Path) -> Path:
     path = tmp_path / "config.yaml"
     path.write_text("", encoding="utf-8")
     return path
-
-
-@pytest.fixture
-def unused_port() -> int:
-    """A TCP port of the loopback on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def bytes_grown(step: Callable[[], object], *, times: int) -> int:

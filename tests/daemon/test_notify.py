@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kws_app.daemon.notify import Notifier
-
-Received = Callable[[], list[str]]
 
 
 @pytest.fixture(params=["path", "abstract"])
