@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import traceback
@@ -12,7 +13,7 @@ from io import TextIOWrapper
 
 from kws_app import __version__
 from kws_app.cli.options import add_config
-from kws_app.errors import EX_OK, EX_SOFTWARE, INTERRUPTED, KwsError
+from kws_app.errors import EX_CANTCREAT, EX_OK, EX_SOFTWARE, INTERRUPTED, KwsError
 
 # Before numpy is imported: its linear algebra would start a thread a core, and no product of ours is worth a second.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -20,6 +21,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 COMMANDS = ("run", "replay", "score", "check", "config", "devices", "profile")
 """Each is the module of that name beside this one, with ``add_parser(subparsers)`` and ``run(args) -> int``."""
+
+STDOUT, STDERR = 1, 2
 
 EXAMPLES = """\
 examples:
@@ -32,6 +35,7 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``kws-app`` with *arguments*, those of the process by default; return its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    _open_what_is_closed()
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr has it: a file's name need not be text
     args = parser_for(arguments).parse_args(arguments)
@@ -44,12 +48,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has had enough, as `head` has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return EX_OK
-    except Exception:  # noqa: BLE001  our own fault: whoever reports it needs all of it
+    except Exception as error:  # noqa: BLE001  our own fault: whoever reports it needs all of it
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # what goes elsewhere is an OutputError
+            _discard_output()
+            print(f"standard output: cannot be written: {error.strerror}", file=sys.stderr)
+            return EX_CANTCREAT
         traceback.print_exc()
         return EX_SOFTWARE
     return status
+
+
+def _open_what_is_closed() -> None:
+    """Open the null device in place of a standard stream that is closed: its number would go to the next file."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    sys.stdout = sys.stdout or os.fdopen(STDOUT, "w")
+    sys.stderr = sys.stderr or os.fdopen(STDERR, "w")
+
+
+def _discard_output() -> None:
+    """Let what is still to be printed, and was not taken, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:

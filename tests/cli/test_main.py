@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from kws_app import __version__
+from kws_app.arrays import RATE
 from kws_app.cli import main as command_line
 from kws_app.cli.main import COMMANDS, main
 
@@ -124,3 +127,22 @@ def test_every_command_is_a_module_beside_the_main_one() -> None:
     folder = Path(command_line.__file__).parent
 
     assert [command for command in COMMANDS if not (folder / f"{command}.py").is_file()] == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_output_that_a_full_disk_does_not_take_is_a_sentence_and_73(config_file: Path) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "kws_app", "config", "-c", config_file]
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert result.returncode == 73
+    assert result.stderr == "standard output: cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_streams_may_be_closed(closed: str, config_file: Path, tiny_model: Path, tmp_path: Path) -> None:
+    config_file.write_text(f"model: {{path: {tiny_model}}}\nkeywords: {{rise: }}\n", encoding="utf-8")
+    soundfile.write(tmp_path / "moment.wav", np.zeros(1600, np.int16), RATE)
+    line = f"{sys.executable} -m kws_app run -c {config_file} --source {tmp_path}/moment.wav {closed}"
+
+    assert subprocess.run(["sh", "-c", line], capture_output=True, check=False).returncode == 0
