@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 from array import array
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +51,6 @@ def score(file: Path, model: Model, keywords: Mapping[str, KeywordSettings]) -> 
     from kws_app.audio.wavefile import WaveFile
     from kws_app.pipeline import Pipeline
 
-    columns = [model.card.keyword_ids.index(keyword) for keyword in keywords]
     # An array keeps 4 bytes a score where a list keeps 32: a day has four million frames.
     ends, scores, smoothed = array("q"), array("f"), array("f")
 
@@ -59,6 +60,7 @@ def score(file: Path, model: Model, keywords: Mapping[str, KeywordSettings]) -> 
         smoothed.extend(means)
 
     pipeline = Pipeline(model, keywords, listener=note)
+    columns = [model.card.keyword_ids.index(keyword) for keyword in keywords]
     with WaveFile(file) as source:
         for block in source.blocks():
             pipeline.push(block.samples)
@@ -78,10 +80,14 @@ def write(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """
     import numpy as np
 
-    partial = path.with_name(f"{path.name}.partial")
+    partial = path.parent / f"{path.name}.partial"
     try:
+        if path.exists() and not path.is_file():
+            raise FileExistsError(errno.EEXIST, "what is there is no file")  # root could replace /dev/null
         with partial.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
         os.replace(partial, path)
     except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error

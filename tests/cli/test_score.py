@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +12,7 @@ import soundfile
 
 from kws_app.arrays import RATE
 from kws_app.cli.main import main
-from kws_app.errors import EX_CANTCREAT, EX_NOINPUT, EX_OK
+from kws_app.errors import EX_CANTCREAT, EX_CONFIG, EX_NOINPUT, EX_OK
 from tests.conftest import TINY_MODEL, spoken_words
 
 MODEL = ["--model", str(TINY_MODEL)]
@@ -100,3 +103,39 @@ def test_a_recording_that_cannot_be_read_leaves_no_output(tmp_path: Path, capsys
     assert status == EX_NOINPUT
     assert capsys.readouterr().err == f"{tmp_path / 'absent.wav'}: No such file or directory\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_word_the_model_does_not_have_is_answered_with_the_nearest(
+    recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main(["score", str(recording), "--npz", str(recording.with_suffix(".npz")), *MODEL, "--keyword", "raise"])
+
+    assert status == EX_CONFIG
+    assert capsys.readouterr().err == f"{TINY_MODEL}: has no keyword 'raise'; did you mean 'rise'?\n"
+
+
+@pytest.mark.parametrize("out", ["fifo", ".", "/", ""])
+def test_what_is_no_file_is_not_replaced_by_one(
+    out: str, recording: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(recording.parent)
+    os.mkfifo("fifo")
+
+    assert main(["score", str(recording), "--npz", out, *MODEL]) == EX_CANTCREAT
+    assert capsys.readouterr().err == f"{Path(out)}: cannot be written: what is there is no file\n"
+    assert Path("fifo").is_fifo()
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_part_of_a_new_one(recording: Path) -> None:
+    out = recording.with_name("scores.npz")
+    out.write_text("old", encoding="utf-8")
+    # A limit on what this process may write to a file is as near as a test comes to a full disk.
+    program = "import resource, sys; from kws_app.cli.main import main\n"
+    program += "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "score", str(recording), "--npz", str(out), *MODEL]
+
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (result.returncode, result.stderr) == (EX_CANTCREAT, f"{out}: cannot be written: File too large\n")
+    assert out.read_text(encoding="utf-8") == "old"
+    assert {path.name for path in recording.parent.iterdir()} == {"scores.npz", "words.wav"}
