@@ -11,7 +11,7 @@ from kws_app.errors import ConfigError, Fault, NoPermissionError
 from kws_app.hooks import Kinds
 from kws_app.hooks.runner import HookSettings
 from kws_app.log import LogSettings
-from kws_app.model.shipped import DEFAULT_MODEL, find_shipped
+from kws_app.model.shipped import DEFAULT_MODEL, find_shipped, is_there
 from kws_app.pipeline import KeywordSettings
 from kws_app.schema import read, setting
 from kws_app.yamltree import SIZE
@@ -55,7 +55,7 @@ class LoadedConfig:
     @property
     def folder(self) -> Path:
         """Where its relative paths begin."""
-        return Path.cwd() if self.file is None else self.file.absolute().parent
+        return Path() if self.file is None else self.file.absolute().parent
 
     @property
     def model_path(self) -> Path:
@@ -79,7 +79,7 @@ def load_config(file: Path | None) -> LoadedConfig:
         NoPermissionError: this user may not read it.
     """
     if file is None:
-        file = next((place for place in PLACES if place.is_file()), None)
+        file = next((place for place in PLACES if is_there(place)), None)
     if file is None:
         return LoadedConfig(Config(), None, {})
     reading = read(_text(file), Config, file=str(file))

@@ -181,6 +181,16 @@ def test_a_file_that_this_user_may_not_read_is_a_sentence_of_its_own(config_file
         load_config(config_file)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a user to give up being root")
+def test_a_model_in_a_folder_that_this_user_may_not_enter_is_not_replaced_by_another(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir(mode=0o700)
+    (tmp_path / "config.yaml").write_text("", encoding="utf-8")
+    config = load_config(tmp_path / "config.yaml")
+
+    with nobody():
+        assert config.model_path == tmp_path / "models" / "computer.onnx"
+
+
 @contextmanager
 def nobody() -> Iterator[None]:
     """Give up root's right to read everything for a while."""

@@ -66,7 +66,7 @@ class CommandHook:
             raise HookTimeoutError(f"command killed after {self.settings.timeout_seconds:g} s") from None
         status, milliseconds = self._process.returncode, 1000 * (time.monotonic() - began)
         if status:
-            how = f"ended with status {status}" if status > 0 else f"was killed by {signal.Signals(-status).name}"
+            how = f"ended with status {status}" if status > 0 else f"was killed by {signal_name(-status)}"
             raise HookFailedError(f"command {how} after {milliseconds:.0f} ms")
 
     def cancel(self) -> None:
@@ -86,11 +86,23 @@ def find_program(program: str, folder: Path) -> str:
             raise HookError(f"no command {program!r} in PATH; a path has a slash (./{program})")
         return found
     path = (folder / program).absolute()
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except OSError as error:  # a folder that this user may not enter, a name that is too long
+        raise HookError(f"{path}: {error.strerror}") from error
+    if not is_file:
         raise HookError(f"{path}: no such file")
     if not os.access(path, os.X_OK):
         raise HookError(f"{path}: cannot be executed (chmod +x {path})")
     return str(path)
+
+
+def signal_name(number: int) -> str:
+    """``SIGKILL``; most real-time signals have a number only."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def variables(event: Event) -> dict[str, str]:

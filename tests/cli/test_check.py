@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from kws_app.cli.main import main
+from kws_app.errors import EX_CONFIG, EX_OK
 
 
 @pytest.fixture
@@ -71,3 +75,21 @@ def test_a_truncated_model_is_a_sentence(
     said = capsys.readouterr().err
     assert said.startswith(f"{config_file}:1: model.path: {config_file.parent}/half.onnx: ")
     assert said.count("\n") == 1
+
+
+def test_a_working_folder_that_was_deleted_does_no_harm(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    line = f"rmdir {gone}; exec {sys.executable} -c 'import sys; from kws_app.cli.main import main; sys.exit(main())'"
+
+    result = subprocess.run(
+        ["sh", "-c", f"{line} check"],
+        cwd=gone,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "Traceback" not in result.stderr
+    assert result.returncode in (EX_OK, EX_CONFIG)

@@ -173,3 +173,13 @@ def is_gone(pid: int) -> bool:
             return True
         os.sched_yield()
     return False
+
+
+def test_a_program_that_dies_of_a_signal_without_a_name_is_told_with_its_number() -> None:
+    with pytest.raises(HookFailedError, match=r"^command was killed by signal 35 after"):
+        hook("bash", "-c", "kill -35 $$").run(HEARD)
+
+
+def test_a_path_that_cannot_be_looked_at_is_a_clear_sentence(tmp_path: Path) -> None:
+    with pytest.raises(HookError, match=r"xxx: File name too long$"):
+        hook(f"./{'x' * 300}", folder=tmp_path)
