@@ -51,7 +51,7 @@ def _hooks(config: LoadedConfig, faults: list[Fault]) -> Iterator[Hook]:
             yield settings.open(config.folder)
         except HookError as error:
             faults.append(config.fault(path, str(error)))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             logger.error("%s: cannot be opened", path, exc_info=error)
             faults.append(config.fault(path, f"raised {error!r}"))
 

@@ -64,13 +64,13 @@ class _Call(threading.Thread):
 
     def __init__(self, function: Callable[[Event], object], event: Event, name: str) -> None:
         super().__init__(name=f"callback {name}", daemon=True)
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._function, self._event = function, event
 
     def run(self) -> None:
         try:
             self._function(self._event)
-        except Exception as error:  # noqa: BLE001  whatever it is, it is the user's and is shown by the runner
+        except BaseException as error:  # noqa: BLE001  sys.exit, too: it is the user's and is shown by the runner
             ours = error.__traceback__
             self.error = error.with_traceback(ours.tb_next if ours else None)
 
@@ -104,4 +104,6 @@ def import_callable(place: str, folder: Path) -> Callable[[Event], object]:
 
 
 def _functions(holder: object) -> list[str]:
-    return [name for name, value in vars(holder).items() if callable(value) and not name.startswith("_")]
+    return [
+        name for name, value in getattr(holder, "__dict__", {}).items() if callable(value) and not name.startswith("_")
+    ]

@@ -87,3 +87,10 @@ def test_an_error_inside_the_users_module_is_a_mistake_and_shows_its_traceback(
 
     assert mistake.startswith("/config.yaml:4: hooks[0].callback: raised ModuleNotFoundError")
     assert f'{module}.py", line 1, in <module>' in caplog.text
+
+
+def test_a_module_of_the_users_that_wants_to_end_the_program_is_a_mistake(tiny_model: Path, config_file: Path) -> None:
+    (config_file.parent / "exiting_lamp.py").write_text("import sys\nsys.exit(3)\n", encoding="utf-8")
+    text = f"model: {{path: {tiny_model}}}\nkeywords: {{rise: }}\nhooks: [{{callback: exiting_lamp:on}}]\n"
+
+    assert mistakes(config_file, text) == ["/config.yaml:3: hooks[0].callback: raised SystemExit(3)"]

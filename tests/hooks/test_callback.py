@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import traceback
@@ -132,3 +133,18 @@ def wait_for_threads_named(name: str) -> None:
     for thread in threading.enumerate():
         if thread.name == name:
             thread.join(5)
+
+
+@pytest.mark.parametrize(("text", "error"), [("sys.exit(3)", "SystemExit(3)"), ("raise KeyboardInterrupt", "Keyb")])
+def test_a_function_that_wants_to_end_the_program_has_failed(
+    text: str, error: str, module: Write, tmp_path: Path
+) -> None:
+    name = module(f"import sys\ndef lamp(event):\n    {text}\n")
+
+    with pytest.raises(HookFailedError, match=f"^raised {re.escape(error)}"):
+        hook(f"{name}:lamp", tmp_path).run(HEARD)
+
+
+def test_what_stands_behind_a_value_without_attributes_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(HookError, match=r"has no 'x'$"):
+        hook("math:pi.x", tmp_path)
