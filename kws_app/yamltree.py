@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -14,6 +15,9 @@ SIZE = 65_536
 DEPTH = 20
 
 NULL, TEXT = "tag:yaml.org,2002:null", "tag:yaml.org,2002:str"
+
+NO_CHARACTERS = re.compile("[\0\ud800-\udfff]")
+"""What an escape ("\\0") can bring in, and no path, argument or output can hold."""
 
 HINTS = {
     "'\\t' that cannot start": "a tab; YAML is indented by spaces",
@@ -86,6 +90,9 @@ class _PlainLoader(yaml.SafeLoader):
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
+        if isinstance(node, yaml.ScalarNode) and (found := NO_CHARACTERS.search(node.value)):
+            message = f"character U+{ord(found[0]):04X} is not allowed"
+            raise ConfigError(Fault(self.file, line_of(node), "", message))
         return node
 
     def _problem(self, event: Any) -> str | None:

@@ -262,6 +262,9 @@ def test_nothing_but_a_config_error_comes_of_text_made_of_yaml_signs(text: str) 
         house(text)
 
 
+TEXT = st.text(st.characters(codec="ascii", exclude_characters="\0"), min_size=1)
+
+
 @given(
     st.builds(
         Lamp,
@@ -269,9 +272,9 @@ def test_nothing_but_a_config_error_comes_of_text_made_of_yaml_signs(text: str) 
         level=st.floats(0, 1),
         blinks=st.integers(1, 10),
         is_on=st.booleans(),
-        device=st.none() | st.integers() | st.text(st.characters(codec="ascii"), min_size=1),
+        device=st.none() | st.integers() | TEXT,
         limit=st.none() | st.floats(0, 1),
-        words=st.lists(st.text(st.characters(codec="ascii"), min_size=1)).map(tuple),
+        words=st.lists(TEXT).map(tuple),
         span=st.tuples(st.floats(-9, 9), st.floats(-9, 9)),
     )
 )
@@ -286,3 +289,8 @@ def test_what_was_written_reads_back_equal(lamp: Lamp) -> None:
 
 def test_the_nearest_name_is_offered_whatever_its_case() -> None:
     assert did_you_mean("COMPUTR", ["computer", "jarvis"]) == "; did you mean 'computer'?"
+
+
+@pytest.mark.parametrize(("escape", "character"), [("\\0", "U+0000"), ("\\uD800", "U+D800")])
+def test_a_character_that_no_path_can_hold_is_refused_with_its_line(escape: str, character: str) -> None:
+    assert mistakes(f'lamp:\n  words: ["a{escape}b"]\n') == [f"house.yaml:2: character {character} is not allowed"]

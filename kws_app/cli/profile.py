@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -105,7 +106,10 @@ def _health(board: dict[str, Any]) -> str:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
     if not 0.1 <= seconds <= 86_400:
         raise argparse.ArgumentTypeError(f"must lie between 0.1 and 86400, got {text}")
     return seconds

@@ -78,3 +78,10 @@ def test_how_long_must_be_a_sensible_time(seconds: str, capsys: pytest.CaptureFi
         main(["profile", "--seconds", seconds])
 
     assert "--seconds" in capsys.readouterr().err
+
+
+def test_a_time_that_is_none_is_answered_with_what_was_expected(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["profile", "--seconds", "ten"])
+
+    assert capsys.readouterr().err.endswith("must lie between 0.1 and 86400, got ten\n")
