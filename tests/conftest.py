@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,30 @@ def config_file(tmp_path: Path) -> Path:
     path = tmp_path / "config.yaml"
     path.write_text("", encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """Takes back what a test sets up of logging."""
+    handlers, level = [*logging.root.handlers], logging.root.level
+    yield
+    logging.root.handlers[:], logging.root.level = handlers, level
+
+
+def cut(samples: Samples, sizes: Sequence[int]) -> list[Samples]:
+    """The samples in blocks of *sizes*, as far as they go, and the rest in one."""
+    return np.split(samples, np.minimum(np.cumsum(sizes, dtype=int), len(samples)))
+
+
+def bytes_at_peak(step: Callable[[], object]) -> int:
+    """The most memory that Python holds at once for *step*."""
+    tracemalloc.start()
+    try:
+        step()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return peak
 
 
 def bytes_grown(step: Callable[[], object], *, times: int) -> int:

@@ -1,3 +1,5 @@
+"""Decisions: when scores become detections and near misses."""
+
 from __future__ import annotations
 
 from itertools import pairwise

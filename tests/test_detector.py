@@ -1,3 +1,5 @@
+"""The Python API."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 
 import pytest
 
 from kws_app.log import LogSettings, Seldom, set_up
 
-
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    handlers, level = [*logging.root.handlers], logging.root.level
-    yield
-    logging.root.handlers[:], logging.root.level = handlers, level
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 def test_a_line_has_time_level_and_sentence(capsys: pytest.CaptureFixture[str]) -> None:

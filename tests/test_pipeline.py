@@ -1,7 +1,8 @@
+"""The pipeline: what is heard in samples, and what happens at gaps and with models it cannot run."""
+
 from __future__ import annotations
 
 import dataclasses
-import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from kws_app.features.framing import Framing
 from kws_app.features.mfcc import Mfcc
 from kws_app.model.stepper import Model, load_model
 from kws_app.pipeline import KeywordSettings, Pipeline, front_end
-from tests.conftest import TINY_MODEL, ChangedModel, bytes_grown, spoken_words
+from tests.conftest import TINY_MODEL, ChangedModel, bytes_at_peak, bytes_grown, cut, spoken_words
 
 BOTH = {"rise": KeywordSettings(), "fall": KeywordSettings()}
 MODEL = load_model(TINY_MODEL)
@@ -45,7 +46,7 @@ def test_each_word_is_heard_when_it_was_spoken() -> None:
     events = Pipeline(MODEL, BOTH).push(spoken_words("rise", "fall", "hum", "rise"))
 
     assert detections(events) == ["rise", "fall", "rise"]
-    assert [event.time for event in events] == pytest.approx([1.5, 3.0, 7.5 - 1.5], abs=0.25)
+    assert [event.time for event in events] == pytest.approx([1.5, 3.0, 6.0], abs=0.25)
 
 
 def test_only_the_keywords_asked_for_are_heard() -> None:
@@ -61,7 +62,7 @@ def test_events_and_scores_do_not_depend_on_how_the_audio_is_cut(cuts: list[int]
         events = [event for block in blocks for event in pipeline.push(block)]
         return events, scores
 
-    events, scores = run(np.split(SAMPLES, np.minimum(np.cumsum(cuts), len(SAMPLES))))
+    events, scores = run(cut(SAMPLES, cuts))
 
     expected_events, expected_scores = run([SAMPLES])
     assert [event.as_dict() for event in events] == [event.as_dict() for event in expected_events]
@@ -231,13 +232,8 @@ def test_memory_stays_flat_over_two_minutes() -> None:
 
 def test_a_block_of_five_minutes_needs_a_few_megabytes() -> None:
     pipeline, block = Pipeline(MODEL, BOTH), np.zeros(300 * RATE, np.int16)
-    tracemalloc.start()
 
-    pipeline.push(block)
-
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 3_000_000
+    assert bytes_at_peak(lambda: pipeline.push(block)) < 3_000_000
 
 
 # -- models that see several frames at once

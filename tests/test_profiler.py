@@ -1,3 +1,5 @@
+"""What a board tells of itself."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import socket
@@ -22,12 +21,7 @@ from kws_app.errors import ConfigError, MicrophoneError, RecordingError
 from tests.conftest import spoken_words
 from tests.daemon.simulated import SILENCE, Happening, SimulatedMicrophone, blocks_of
 
-
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    handlers, level = [*logging.root.handlers], logging.root.level
-    yield
-    logging.root.handlers[:], logging.root.level = handlers, level
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 @pytest.fixture

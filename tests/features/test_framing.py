@@ -1,3 +1,5 @@
+"""Framing: the frames of a stream, however it is cut."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from kws_app.arrays import Samples
 from kws_app.features.framing import Framing
 from kws_app.features.mfcc import MfccSettings
-from tests.conftest import bytes_grown
+from tests.conftest import bytes_grown, cut
 
 SETTINGS = MfccSettings(winlen=0.025, winstep=0.01)
 APART = MfccSettings(winlen=0.01, winstep=0.025)
@@ -18,10 +20,6 @@ NOISE = np.random.default_rng(0).integers(-32768, 32768, 20_000).astype(np.int16
 def pushed(settings: MfccSettings, blocks: list[Samples]) -> np.ndarray:
     framing = Framing(settings)
     return np.concatenate([framing.push(block).copy() for block in blocks])
-
-
-def cut(samples: Samples, sizes: list[int]) -> list[Samples]:
-    return np.split(samples, np.minimum(np.cumsum(sizes), len(samples)))
 
 
 @given(cuts=st.lists(st.integers(0, 1500), max_size=40), settings=st.sampled_from([SETTINGS, APART]))

@@ -1,3 +1,5 @@
+"""The card: it reads back as written, and every wrong value is refused by its place."""
+
 from __future__ import annotations
 
 import contextlib

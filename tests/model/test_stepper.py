@@ -1,3 +1,5 @@
+"""Model files and their steps: state is carried, and whatever is no model of ours is refused."""
+
 from __future__ import annotations
 
 import contextlib
