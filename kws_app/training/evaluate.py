@@ -13,76 +13,34 @@ import argparse
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import chi2, norm
 from tqdm import tqdm
 
-from kws_app.arrays import RATE
-from kws_app.audio.wavefile import WaveFile
 from kws_app.errors import ConfigError, Fault
 from kws_app.model.stepper import Model, load_model
-from kws_app.pipeline import KeywordSettings, Pipeline
+from kws_app.pipeline import KeywordSettings
+from kws_app.trace import trace
+from kws_app.training.data import keyword_of
+from kws_app.training.intervals import poisson_rate, wilson
 
 HIT_SECONDS = 1.0
-REFRACTORY_SECONDS = 1.0
-RATES = {"quiet": 0.1, "balanced": 0.5, "eager": 1.0}
-"""False alarms an hour that each sensitivity is allowed on the manifest's negatives."""
+FALSE_ALARMS_PER_HOUR = {"quiet": 0.1, "balanced": 0.5, "eager": 1.0}
+"""What each sensitivity is allowed on the manifest's negatives."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """The smoothed scores of a stream: ``times`` ``(frames,)`` in seconds, ``scores`` ``(frames, keywords)``."""
-
-    times: npt.NDArray[np.float64]
-    scores: npt.NDArray[np.float32]
-
-    def fired(self, column: int, threshold: float) -> npt.NDArray[np.float64]:
-        """Times of detections at *threshold*, one a refractory period."""
-        kept: list[float] = []
-        for time in self.times[self.scores[:, column] >= threshold]:
-            if not kept or time - kept[-1] >= REFRACTORY_SECONDS:
-                kept.append(float(time))
-        return np.array(kept)
-
-
-def trace(model: Model, recording: Path) -> Trace:
-    """Every frame of *recording* through the daemon's pipeline, all the model's keywords."""
-    ends: list[int] = []
-    scores: list[list[float]] = []
-
-    def note(end: int, _raw: list[float], smoothed: list[float]) -> None:
-        ends.append(end)
-        scores.append(smoothed)
-
-    keywords = {keyword: KeywordSettings() for keyword in model.card.keyword_ids}
-    pipeline = Pipeline(model, keywords, listener=note)
-    with WaveFile(recording) as source:
-        for block in source.blocks():
-            pipeline.push(block.samples)
-    return Trace(np.array(ends) / RATE, np.array(scores, np.float32).reshape(-1, len(keywords)))
-
-
-def wilson(failures: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of ``failures / trials``."""
-    if not trials:
-        return 0.0, 1.0
-    z = float(norm.ppf(0.5 + confidence / 2))
-    share = failures / trials
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def poisson_rate(events: int, hours: float, confidence: float = 0.95) -> tuple[float, float]:
-    """Garwood's exact interval of a rate an hour."""
-    tail = (1 - confidence) / 2
-    low = float(chi2.ppf(tail, 2 * events)) / 2 if events else 0.0
-    return low / hours, float(chi2.ppf(1 - tail, 2 * events + 2)) / 2 / hours
+def firing_times(
+    times: npt.NDArray[np.float64], smoothed: npt.NDArray[np.float32], threshold: float, *, refractory_seconds: float
+) -> npt.NDArray[np.float64]:
+    """Times of the detections at *threshold* in one keyword's *smoothed* scores ``(frames,)``."""
+    fired: list[float] = []
+    for time in times[smoothed >= threshold]:
+        if not fired or time - fired[-1] >= refractory_seconds:
+            fired.append(float(time))
+    return np.array(fired)
 
 
 class Evaluation:
@@ -91,8 +49,10 @@ class Evaluation:
     def __init__(self, model: Model, manifest: Path) -> None:
         self.keywords = model.card.keyword_ids
         self._streams = read_manifest(manifest)
+        self._refractory_seconds = [keyword.refractory_seconds for keyword in model.card.keywords]
+        settings = dict.fromkeys(self.keywords, KeywordSettings())
         self._traces = {
-            name: trace(model, manifest.parent / stream["path"])
+            name: trace(manifest.parent / stream["path"], model, settings)
             for name, stream in tqdm(self._streams.items(), desc="streams", unit="stream")
         }
         self._negatives = [name for name, stream in self._streams.items() if stream["kind"] == "negative"]
@@ -101,7 +61,7 @@ class Evaluation:
     def report(self, keyword: str) -> dict[str, Any]:
         """Thresholds of a keyword, and its figures at ``balanced``."""
         column = self.keywords.index(keyword)
-        thresholds = {name: self.threshold(column, rate) for name, rate in RATES.items()}
+        thresholds = {name: self.threshold(column, rate) for name, rate in FALSE_ALARMS_PER_HOUR.items()}
         figures = self.figures(keyword, thresholds["balanced"])
         return {
             "thresholds": thresholds,
@@ -112,7 +72,7 @@ class Evaluation:
     def threshold(self, column: int, rate: float) -> float:
         """The loosest threshold with at most *rate* false alarms an hour, rounded up to four places."""
         budget = math.floor(rate * self.hours)
-        levels = np.unique(np.concatenate([self._traces[name].scores[:, column] for name in self._negatives]))
+        levels = np.unique(np.concatenate([self._traces[name].smoothed[:, column] for name in self._negatives]))
         low, high = 0, len(levels)  # index of the first level that keeps within the budget
         while low < high:
             middle = (low + high) // 2
@@ -125,7 +85,7 @@ class Evaluation:
         return min(1.0, math.ceil((levels[low] + above) / 2 * 1e4) / 1e4)
 
     def alarms(self, column: int, threshold: float) -> int:
-        return sum(len(self._traces[name].fired(column, threshold)) for name in self._negatives)
+        return sum(len(self._fired(name, column, threshold)) for name in self._negatives)
 
     def misses(self, keyword: str, threshold: float) -> dict[str, float]:
         """Share of words missed, by condition."""
@@ -141,7 +101,7 @@ class Evaluation:
         categories: dict[str, dict[str, float]] = {}
         for name in self._negatives:
             entry = categories.setdefault(self._streams[name]["category"], {"alarms": 0, "hours": 0.0})
-            entry["alarms"] += len(self._traces[name].fired(column, threshold))
+            entry["alarms"] += len(self._fired(name, column, threshold))
             entry["hours"] = round(entry["hours"] + self._streams[name]["seconds"] / 3600, 3)
         others = [
             name
@@ -158,20 +118,24 @@ class Evaluation:
             "hours": round(self.hours, 2),
             "false_alarms": categories,
             "other_words": {
-                "alarms": sum(len(self._traces[name].fired(column, threshold)) for name in others),
+                "alarms": sum(len(self._fired(name, column, threshold)) for name in others),
                 "clips": sum(len(self._streams[name]["words"]) for name in others),
             },
         }
+
+    def _fired(self, name: str, column: int, threshold: float) -> npt.NDArray[np.float64]:
+        trace, refractory_seconds = self._traces[name], self._refractory_seconds[column]
+        return firing_times(trace.times, trace.smoothed[:, column], threshold, refractory_seconds=refractory_seconds)
 
     def _positives(self, keyword: str) -> list[tuple[str, str]]:
         return [
             (stream["condition"], name)
             for name, stream in self._streams.items()
-            if stream["kind"] == "positive" and _identifier(stream["keyword"]) == keyword
+            if stream["kind"] == "positive" and stream["keyword"] == keyword
         ]
 
     def _found(self, keyword: str, name: str, threshold: float) -> dict[str, Any]:
-        times = self._traces[name].fired(self.keywords.index(keyword), threshold)
+        times = self._fired(name, self.keywords.index(keyword), threshold)
         words = self._streams[name]["words"]
         missed, latencies = 0, []
         for word in words:
@@ -215,12 +179,8 @@ def read_manifest(path: Path) -> dict[str, dict[str, Any]]:
         raise ConfigError(*faults)
     for stream in streams.values():
         if "keyword" in stream:
-            stream["keyword"] = _identifier(stream["keyword"])
+            stream["keyword"] = keyword_of(stream["keyword"])
     return streams
-
-
-def _identifier(word: str) -> str:
-    return word.lower().replace("-", "_").replace(" ", "_")
 
 
 def add_parser(subparsers: Any) -> None:

@@ -18,7 +18,7 @@ from kws_app.arrays import RATE
 from kws_app.errors import ConfigError
 from kws_app.model.stepper import load_model
 from kws_app.training.cli import main
-from kws_app.training.evaluate import Evaluation, Trace, poisson_rate, read_manifest, wilson
+from kws_app.training.evaluate import Evaluation, firing_times, read_manifest
 
 
 @pytest.fixture
@@ -69,15 +69,14 @@ def test_a_threshold_keeps_within_its_rate_and_the_next_looser_one_does_not(mani
 
     column = evaluation.keywords.index("rise")
     assert evaluation.alarms(column, threshold) == 0
-    trace = evaluation._traces["other"].scores[:, column]
-    assert threshold - trace.max() < (1 - trace.max()) / 2 + 1e-3
+    highest = evaluation._traces["other"].smoothed[:, column].max()
+    assert threshold - highest < (1 - highest) / 2 + 1e-3
 
 
 def test_firings_less_than_a_second_apart_are_one() -> None:
-    scores = np.array([0.9, 0.9, 0.1, 0.9, 0.9], np.float32)[:, None]
-    trace = Trace(np.array([0.0, 0.5, 0.9, 0.99, 1.2]), scores)
+    times, smoothed = np.array([0.0, 0.5, 0.9, 0.99, 1.2]), np.array([0.9, 0.9, 0.1, 0.9, 0.9], np.float32)
 
-    assert trace.fired(0, 0.5).tolist() == [0.0, 1.2]
+    assert firing_times(times, smoothed, 0.5, refractory_seconds=1.0).tolist() == [0.0, 1.2]
 
 
 def test_the_command_writes_json_and_prints_a_row_a_keyword(
@@ -114,17 +113,3 @@ def test_a_manifest_with_a_wrong_stream_is_refused(manifest: Path, change: dict[
 
     with pytest.raises(ConfigError, match=message):
         read_manifest(manifest)
-
-
-def test_a_recipe_that_does_not_exist_ends_with_a_sentence_and_78(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "compter", "--data", "nowhere", "--work", "nowhere"]) == 78
-
-    assert "no such recipe; there are computer" in capsys.readouterr().err
-
-
-def test_intervals_are_those_of_the_tables() -> None:
-    """The values printed in the references for Wilson's and Garwood's intervals."""
-    assert wilson(2, 60) == pytest.approx((0.009, 0.114), abs=5e-4)
-    assert wilson(0, 60) == pytest.approx((0.0, 0.060), abs=5e-4)
-    assert poisson_rate(1, 10) == pytest.approx((0.003, 0.557), abs=1e-3)
-    assert poisson_rate(0, 24) == pytest.approx((0.0, 0.154), abs=1e-3)
