@@ -29,7 +29,6 @@ def add_parser(subparsers: Any) -> None:
         help="check configuration, model and hooks without listening",
         description="Check configuration, model, card and hooks without opening the microphone.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_config(parser)
     parser.add_argument("--json", action="store_true", help="the verdict as one line of JSON")

@@ -31,7 +31,6 @@ def add_parser(subparsers: Any) -> None:
         help="print the effective configuration and where each value came from",
         description="Print every setting with its value and the line of the file it came from.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_config(parser)
     parser.set_defaults(run=run)

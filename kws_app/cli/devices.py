@@ -22,7 +22,6 @@ def add_parser(subparsers: Any) -> None:
         help="list the microphones and the one that is picked",
         description="List the input devices. The one that the configuration picks has a star.",
         epilog="examples:\n  kws-app devices\n  kws-app devices -c /etc/kws-app/config.yaml --json",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_config(parser)
     parser.add_argument("--json", action="store_true", help="a list of objects")

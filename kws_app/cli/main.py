@@ -12,7 +12,7 @@ from importlib import import_module
 from io import TextIOWrapper
 
 from kws_app import __version__
-from kws_app.cli.options import add_config
+from kws_app.cli.options import Parser, add_config
 from kws_app.errors import EX_CANTCREAT, EX_OK, EX_SOFTWARE, INTERRUPTED, KwsError
 
 # Before numpy is imported: its linear algebra would start a thread a core, and no product of ours is worth a second.
@@ -76,11 +76,10 @@ def _discard_output() -> None:
 
 def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser that *arguments* need: with the named command alone, or with all if none is named."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="kws-app",
         description="A wake-word service: hears a word and runs what you configured.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"kws-app {__version__}")
     add_config(parser)

@@ -1,9 +1,17 @@
-"""Options that several commands share."""
+"""What the commands' parsers have in common."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
+
+
+class Parser(argparse.ArgumentParser):
+    """Prints descriptions and examples as they are written, and so do the parsers of its commands."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

@@ -28,7 +28,6 @@ def add_parser(subparsers: Any) -> None:
         description="Listen as the daemon does and say what every stage and every part costs: processor, memory, "
         "start-up, page faults, context switches, wake-ups, and temperature and throttling where the board tells.",
         epilog="examples:\n  kws-app profile --seconds 60\n  kws-app profile --source examples/computer.flac --json",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--seconds", type=_seconds, default=10.0, metavar="N", help="how long to listen (10)")
     parser.add_argument(

@@ -23,7 +23,6 @@ def add_parser(subparsers: Any) -> None:
         help="say what would have been heard in recordings",
         description="Run recordings through the daemon's pipeline, as fast as it goes.",
         epilog="examples:\n  kws-app replay examples/computer.flac\n  kws-app replay --json --keyword all *.wav",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="wav, flac, ogg, mp3 or their like")
     choice.add_options(parser, without="the configured ones")

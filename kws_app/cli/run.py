@@ -27,7 +27,6 @@ def add_parser(subparsers: Any) -> None:
         help="listen until told to stop",
         description="Listen to the microphone and run the configured hooks when a word is heard.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_config(parser)
     parser.add_argument(

@@ -23,7 +23,6 @@ def add_parser(subparsers: Any) -> None:
         description="Run a recording through the daemon's pipeline and write, as numpy arrays, times [frames] in "
         "seconds (a frame's end), scores and smoothed [frames, keywords], and keywords [keywords].",
         epilog="example: kws-app score examples/computer.flac --npz scores.npz",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="wav, flac, ogg, mp3 or their like")
     parser.add_argument("--npz", type=Path, required=True, metavar="OUT", help="the file to write")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import logging
 import sys
 from collections.abc import Sequence
 
+from kws_app.cli.options import Parser
 from kws_app.errors import INTERRUPTED, KwsError
 
 COMMANDS = {
@@ -21,7 +21,7 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; a mistake of the user's is one sentence and its exit code."""
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
-    parser = argparse.ArgumentParser(prog="kws-train", description=__doc__)
+    parser = Parser(prog="kws-train", description=__doc__)
     subparsers = parser.add_subparsers(required=True, metavar="command")
     for module, function in COMMANDS.values():
         getattr(importlib.import_module(module), function)(subparsers)

@@ -189,7 +189,6 @@ def add_parser(subparsers: Any) -> None:
         help="misses and false alarms of a model on long streams",
         description="Judge a model on the streams of a manifest, with the daemon's own pipeline.",
         epilog="example: kws-train evaluate --stream STREAMS/truth.json --model models/computer.onnx --json dev.json",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--stream", type=Path, required=True, metavar="MANIFEST", help="JSON manifest of streams")
     parser.add_argument("--model", type=Path, required=True, help="the .onnx file")

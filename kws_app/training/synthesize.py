@@ -37,7 +37,6 @@ def add_parser(subparsers: Any) -> None:
         epilog="examples:\n"
         "  kws-train synthesize speech --voices 120\n"
         "  kws-train synthesize speech --engines kokoro --kokoro kokoro/ --voices 200 --keywords computer jarvis",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("out", type=Path, help="folder to write to")
     parser.add_argument(
