@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 import numpy.typing as npt
@@ -159,4 +158,4 @@ def _log(energy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _round_half_up(samples: float) -> int:
-    return int(Decimal(samples).quantize(Decimal("1"), rounding=ROUND_HALF_UP))
+    return math.floor(samples + 0.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +28,12 @@ class Model:
     Attributes:
         path: where it was read.
         card: what it says about itself.
-        digest: SHA-256 of the file, in hexadecimal.
         coefficients: width of an input, ``stack * numcep``.
         state_size: how many numbers a stream carries from step to step.
     """
 
     def __init__(self, path: Path, graph: bytes) -> None:
         self.path = path
-        self.digest = hashlib.sha256(graph).hexdigest()
         self._session = session(graph)
         self.card = _card(self._session)
         self.coefficients, self.state_size = _widths(self._session, self.card)

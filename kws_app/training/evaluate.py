@@ -10,9 +10,10 @@ second apart are one. Intervals are Wilson's for misses and Garwood's for rates.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from kws_app.errors import ConfigError, Fault
+from kws_app.errors import ConfigError, Fault, OutputError
 from kws_app.model.stepper import Model, load_model
 from kws_app.pipeline import KeywordSettings
 from kws_app.trace import trace
@@ -154,6 +155,14 @@ class Evaluation:
         }
 
 
+NEEDS = {
+    "positive": ("path", "keyword", "condition", "words"),
+    "negative": ("path", "category", "seconds"),
+    "other-words": ("path", "words"),
+}
+"""What a stream of each kind has to say."""
+
+
 def read_manifest(path: Path) -> dict[str, dict[str, Any]]:
     """The streams of a manifest.
 
@@ -162,25 +171,31 @@ def read_manifest(path: Path) -> dict[str, dict[str, Any]]:
     """
     try:
         streams: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["streams"]
-    except (OSError, ValueError, KeyError) as error:
+        mistakes = [*_mistakes(streams, path.parent)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(Fault(str(path), None, "", f"no stream manifest: {error}")) from error
-    kinds = ("positive", "negative", "other-words")
-    faults = [
-        Fault(str(path), None, f"streams.{name}", f"kind must be one of {', '.join(kinds)}, got {stream.get('kind')!r}")
-        for name, stream in streams.items()
-        if stream.get("kind") not in kinds
-    ]
-    faults += [
-        Fault(str(path), None, f"streams.{name}.path", f"no such file: {path.parent / stream.get('path', '')}")
-        for name, stream in streams.items()
-        if not (path.parent / stream.get("path", "")).is_file()
-    ]
-    if faults:
-        raise ConfigError(*faults)
+    if mistakes:
+        raise ConfigError(*(Fault(str(path), None, place, message) for place, message in mistakes))
     for stream in streams.values():
         if "keyword" in stream:
             stream["keyword"] = keyword_of(stream["keyword"])
     return streams
+
+
+def _mistakes(streams: dict[str, dict[str, Any]], folder: Path) -> Iterator[tuple[str, str]]:
+    """Places and sentences."""
+    for name, stream in streams.items():
+        kind = stream.get("kind")
+        if kind not in NEEDS:
+            yield f"streams.{name}", f"kind must be one of {', '.join(NEEDS)}, got {kind!r}"
+            continue
+        for key in NEEDS[kind]:
+            if not stream.get(key):
+                yield f"streams.{name}.{key}", f"is missing or empty; a {kind} stream has {', '.join(NEEDS[kind])}"
+        if not (folder / stream.get("path", "")).is_file():
+            yield f"streams.{name}.path", f"no such file: {folder / stream.get('path', '')}"
+    if not any(stream.get("kind") == "negative" for stream in streams.values()):
+        yield "streams", "there is no negative one, and thresholds are set by false alarms"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -199,16 +214,18 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write the JSON, and print a table."""
     model = load_model(args.model)
+    if not args.json.parent.is_dir():  # before the work, not after it
+        raise OutputError(f"{args.json}: cannot be written: {args.json.parent} is no folder")
     evaluation = Evaluation(model, args.stream)
     report = {
         "model": args.model.name,
-        "digest": model.digest,
+        "digest": hashlib.sha256(args.model.read_bytes()).hexdigest(),
         "manifest": args.stream.name,
         "hours": round(evaluation.hours, 2),
         "keywords": {keyword: evaluation.report(keyword) for keyword in evaluation.keywords},
     }
+    print(table(report["keywords"]))  # first, because the disk may be full
     args.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
-    print(table(report["keywords"]))
     return 0
 
 
