@@ -95,6 +95,18 @@ def gather(recipe: Recipe, args: argparse.Namespace) -> Corpus:
     return corpus
 
 
+def _read_json(path: Path, *keys: str) -> dict[str, Any]:
+    """The object in a file, which must have these keys."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        missing = [key for key in keys if key not in found]
+    except (ValueError, TypeError) as error:
+        raise ConfigError(Fault(str(path), None, "", f"is not JSON: {error}")) from error
+    if missing:
+        raise ConfigError(Fault(str(path), None, missing[0], "is missing"))
+    return found
+
+
 def add_export(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "export",
@@ -116,8 +128,8 @@ def export_run(args: argparse.Namespace) -> int:
 
     recipe = read_recipe(args.recipe)
     network = read_checkpoint(args.work / "checkpoint.pt", recipe)
-    corpus = json.loads((args.work / "corpus.json").read_text(encoding="utf-8"))
-    measured = json.loads(args.measured.read_text(encoding="utf-8"))["keywords"] if args.measured else {}
+    corpus = _read_json(args.work / "corpus.json", "hours", "speakers")
+    measured = _read_json(args.measured, "keywords")["keywords"] if args.measured else {}
     card = make_card(recipe, network, corpus=corpus, measured=measured)
     scenes = read_shards([args.work / "scenes" / "0000.npz"]).features
     model = export(network, card, args.out, scenes[:2].reshape(-1, scenes.shape[-1]))

@@ -8,13 +8,16 @@ classes go through the same chain, so that nothing but the word tells them apart
 from __future__ import annotations
 
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from kws_app.arrays import RATE, Audio, Coefficients, Samples
+from kws_app.errors import ConfigError, Fault
 from kws_app.features.framing import Framing
 from kws_app.features.mfcc import Mfcc, MfccSettings
 from kws_app.schema import setting
@@ -248,12 +251,19 @@ def write_shard(path: Path, builder: SceneBuilder, mfcc: MfccSettings, *, scenes
 
 
 def read_shards(paths: list[Path]) -> Shard:
-    """All shards as one, the events' scene numbers shifted to fit."""
+    """All shards as one, the events' scene numbers shifted to fit.
+
+    Raises:
+        ConfigError: one of them is damaged.
+    """
     features, events, first = [], [], 0
     for path in paths:
-        with np.load(path) as arrays:
-            features.append(arrays["features"])
-            moved = arrays["events"].copy()
+        try:
+            with path.open("rb") as file, np.load(file) as arrays:
+                features.append(arrays["features"])
+                moved = arrays["events"].copy()
+        except (ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+            raise ConfigError(Fault(str(path), None, "", "is damaged; delete it, and it is composed again")) from error
         moved[:, 0] += first
         events.append(moved)
         first += len(features[-1])

@@ -10,7 +10,10 @@ import json
 import math
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -167,10 +170,11 @@ class Trainer:
         path = self._work / "checkpoint.pt"
         if not path.exists():
             return None
-        saved: dict[str, Any] = torch.load(path, map_location=self._device, weights_only=True)
-        self.stage, self.epoch = saved["stage"], saved["epoch"]
-        self.network.load_state_dict(saved["network"])
-        self.average.load_state_dict(saved["average"])
+        with _whole(path):
+            saved: dict[str, Any] = torch.load(path, map_location=self._device, weights_only=True)
+            self.stage, self.epoch = saved["stage"], saved["epoch"]
+            self.network.load_state_dict(saved["network"])
+            self.average.load_state_dict(saved["average"])
         return saved
 
 
@@ -199,8 +203,23 @@ def averaged(average: AveragedModel) -> Network:
 
 
 def read_checkpoint(path: Path, recipe: Recipe) -> Network:
-    """The averaged network of a run's checkpoint."""
+    """The averaged network of a run's checkpoint.
+
+    Raises:
+        ConfigError: it is damaged, or another recipe's.
+    """
     network = new_network(recipe)
     average = AveragedModel(network)
-    average.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
+    with _whole(path):
+        average.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
     return averaged(average)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Say of a checkpoint that cannot be taken what is wrong with it."""
+    try:
+        yield
+    except (RuntimeError, ValueError, KeyError, EOFError, UnpicklingError) as error:
+        reason = "is damaged, or another recipe's; delete it to begin anew"
+        raise ConfigError(Fault(str(path), None, "", reason)) from error

@@ -11,6 +11,7 @@ pytest.importorskip("scipy", reason="the training extra is not installed")
 pytest.importorskip("torch", reason="the training extra is not installed")
 
 from kws_app.arrays import RATE
+from kws_app.errors import ConfigError
 from kws_app.features.mfcc import MfccSettings
 from kws_app.training.data import Clip, Corpus
 from kws_app.training.scenes import SceneBuilder, SceneSettings, read_shards, write_shard
@@ -96,3 +97,11 @@ def test_shards_read_back_as_one_with_their_scenes_numbered_on(tmp_path: Path) -
     assert shard.features.dtype == np.float32
     assert set(shard.events[:, 0].tolist()) == {0, 1, 2, 3}
     assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"PK\x03\x04half"])
+def test_a_damaged_shard_is_answered_with_what_would_do(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "0000.npz").write_bytes(content)
+
+    with pytest.raises(ConfigError, match=r"0000\.npz: is damaged; delete it, and it is composed again"):
+        read_shards([tmp_path / "0000.npz"])

@@ -135,3 +135,13 @@ def test_hours_that_were_not_composed_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"hours \[5, 6\] are outside"):
         Trainer(beyond, shard(), tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"PK\x03\x04half"])
+def test_a_damaged_checkpoint_is_answered_with_what_would_do(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(content)
+
+    with pytest.raises(ConfigError, match=r"checkpoint\.pt: is damaged, or another recipe's; delete it"):
+        read_checkpoint(tmp_path / "checkpoint.pt", RECIPE)
+    with pytest.raises(ConfigError, match=r"checkpoint\.pt: is damaged, or another recipe's; delete it"):
+        Trainer(RECIPE, shard(), tmp_path)
