@@ -113,3 +113,42 @@ def test_a_manifest_with_a_wrong_stream_is_refused(manifest: Path, change: dict[
 
     with pytest.raises(ConfigError, match=message):
         read_manifest(manifest)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "no stream manifest"),
+        ("[]", "no stream manifest"),
+        ('{"streams": []}', "no stream manifest"),
+        ('{"streams": {"a": 3}}', "no stream manifest"),
+        ('{"streams": {}}', "streams: there is no negative one"),
+        ('{"streams": {"a": {"kind": "negative", "path": "x"}}}', r"streams\.a\.seconds: is missing or empty"),
+        ('{"streams": {"a": {"kind": "positive", "path": "x"}}}', r"streams\.a\.words: is missing or empty"),
+    ],
+)
+def test_what_is_no_manifest_is_refused_with_what_is_missing(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "truth.json").write_text(content, encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=message):
+        read_manifest(tmp_path / "truth.json")
+
+
+def test_figures_that_could_not_be_written_are_not_computed(
+    manifest: Path, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "absent" / "out.json"
+
+    assert main(["evaluate", "--stream", str(manifest), "--model", str(tiny_model), "--json", str(out)]) == 73
+    assert capsys.readouterr().err == f"{out}: cannot be written: {out.parent} is no folder\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_figures_that_a_full_disk_does_not_take_are_printed(
+    manifest: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "--stream", str(manifest), "--model", str(tiny_model), "--json", "/dev/full"]) == 73
+
+    printed = capsys.readouterr()
+    assert "| rise |" in printed.out
+    assert printed.err.endswith("kws-train: No space left on device\n")
