@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from kws_app.cli.options import Parser
-from kws_app.errors import INTERRUPTED, KwsError
+from kws_app.errors import EX_CANTCREAT, EX_NOINPUT, INTERRUPTED, KwsError
 
 COMMANDS = {
     "synthesize": ("kws_app.training.synthesize", "add_parser"),
@@ -31,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KwsError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    except OSError as error:  # only files that the command line names are opened
+        print(f"{error.filename or 'kws-train'}: {error.strerror or error}", file=sys.stderr)
+        return EX_NOINPUT if isinstance(error, FileNotFoundError) else EX_CANTCREAT
     except KeyboardInterrupt:
         print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
         return INTERRUPTED

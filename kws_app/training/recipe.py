@@ -83,7 +83,11 @@ def read_recipe(name: str) -> Recipe:
     if path.suffix in {".yaml", ".yml"}:
         if not path.is_file():
             raise ConfigError(Fault(name, None, "", "no such recipe file"))
-        return read(path.read_text(encoding="utf-8"), Recipe, file=name).value
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ConfigError(Fault(name, None, "", f"is not UTF-8 text (byte {error.start})")) from error
+        return read(text, Recipe, file=name).value
     known = sorted(entry.name.removesuffix(".yaml") for entry in shipped.iterdir() if entry.name.endswith(".yaml"))
     if name not in known:
         raise ConfigError(Fault(name, None, "", f"no such recipe; there are {', '.join(known)}, or give a .yaml file"))
