@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import gc
 import os
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -18,7 +22,8 @@ import pytest
 from kws_app.arrays import RATE, Samples
 from tests.tones import sweep
 
-TINY_MODEL = Path(__file__).parent / "models" / "tiny.onnx"
+ROOT = Path(__file__).parent.parent
+TINY_MODEL = ROOT / "tests" / "models" / "tiny.onnx"
 
 ChangedModel = Callable[[Callable[[Any], object]], Path]
 """Given a change of an ONNX protobuf, writes the tiny model so changed and returns its path."""
@@ -89,6 +94,14 @@ def cut(samples: Samples, sizes: Sequence[int]) -> list[Samples]:
     return np.split(samples, np.minimum(np.cumsum(sizes, dtype=int), len(samples)))
 
 
+def modules_loaded_by(program: str) -> set[str]:
+    """Every module that is loaded when *program* has run, in an interpreter of its own."""
+    listed = f"{program}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", listed], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
 def bytes_at_peak(step: Callable[[], object]) -> int:
     """The most memory that Python holds at once for *step*."""
     tracemalloc.start()
@@ -106,9 +119,11 @@ def bytes_grown(step: Callable[[], object], *, times: int) -> int:
     try:
         for _ in range(10):
             step()
+        gc.collect()  # or what other tests left behind would be counted
         before, _ = tracemalloc.get_traced_memory()
         for _ in range(times):
             step()
+        gc.collect()
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

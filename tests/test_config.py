@@ -21,8 +21,8 @@ from kws_app.events import Event
 from kws_app.hooks import Kinds
 from kws_app.pipeline import KeywordSettings
 from kws_app.schema import read
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "config.yaml"
 
 

@@ -21,8 +21,8 @@ from kws_app.cli import main as app
 from kws_app.config import Config
 from kws_app.schema import read
 from kws_app.training import cli as train
+from tests.conftest import ROOT, modules_loaded_by
 
-ROOT = Path(__file__).parent.parent
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 # Weighs too much for a board, or is off unless a recording is read.
 HEAVY = {"torch", "scipy", "onnx", "matplotlib", "python_speech_features", "pyroomacoustics", "tqdm"}
@@ -66,20 +66,14 @@ def test_every_import_that_points_up_or_weighs_too_much_is_named(tmp_path: Path)
 # -- weight
 
 
-def modules_after(program: str) -> set[str]:
-    """Top-level packages that are loaded when *program* has run in a new interpreter."""
-    code = f"{program}\nimport sys, json; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    return set(json.loads(result.stdout.splitlines()[-1]))
-
-
 def test_importing_the_package_loads_neither_onnxruntime_nor_the_audio_libraries() -> None:
-    assert not modules_after("import kws_app") & (HEAVY | {"onnxruntime", "pyaudio", "soundfile", "soxr", "yaml"})
+    assert not modules_loaded_by("import kws_app") & (HEAVY | {"onnxruntime", "pyaudio", "soundfile", "soxr", "yaml"})
 
 
 def test_replay_loads_none_of_trainings_packages() -> None:
-    loaded = modules_after("from kws_app.cli.main import main\nassert main(['replay', 'examples/computer.flac']) == 0")
+    loaded = modules_loaded_by(
+        "from kws_app.cli.main import main\nassert main(['replay', 'examples/computer.flac']) == 0"
+    )
     assert "onnxruntime" in loaded
     assert not loaded & HEAVY
 

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
-ROOT = Path(__file__).parent.parent
+from tests.conftest import ROOT
+
 SAMPLE = ROOT / "examples" / "computer.flac"
 WRITES = re.compile(r'"(?P<path>[^"]+)", [^)]*O_(?:WRONLY|RDWR|CREAT)')
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -16,8 +15,7 @@ from kws_app import __version__
 from kws_app.arrays import RATE
 from kws_app.cli import main as command_line
 from kws_app.cli.main import COMMANDS, main
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.conftest import modules_loaded_by
 
 
 def kws_app(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -30,23 +28,19 @@ def kws_app(*arguments: str | Path, **environment: str) -> subprocess.CompletedP
     )
 
 
-def modules_loaded_by(*arguments: str) -> set[str]:
-    program = f"""
-import json, sys
+def modules_loaded_for(*arguments: str) -> set[str]:
+    return modules_loaded_by(f"""
 from kws_app.cli.main import main
 try:
     main({arguments!r})
 except SystemExit:
     pass
-print(json.dumps(sorted(sys.modules)))
-"""
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    return set(json.loads(said.splitlines()[-1]))
+""")
 
 
 def test_the_version_is_printed_and_nothing_heavy_is_loaded_for_it() -> None:
     assert kws_app("--version").stdout == f"kws-app {__version__}\n"
-    assert not modules_loaded_by("--version") & {"numpy", "yaml", "onnxruntime", "soundfile", "pyaudio"}
+    assert not modules_loaded_for("--version") & {"numpy", "yaml", "onnxruntime", "soundfile", "pyaudio"}
 
 
 def test_every_command_is_in_the_help() -> None:
@@ -66,7 +60,7 @@ def test_the_help_of_every_command_has_examples(command: str, capsys: pytest.Cap
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_reading_a_command_loads_no_other_and_nothing_heavy(command: str) -> None:
-    loaded = modules_loaded_by(command, "--help")
+    loaded = modules_loaded_for(command, "--help")
 
     assert {name for name in COMMANDS if f"kws_app.cli.{name}" in loaded} == {command}
     assert not loaded & {"numpy", "yaml", "onnxruntime", "soundfile", "pyaudio"}

@@ -1,24 +1,17 @@
+"""Facts about ``kws-app profile``."""
+
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
 import pytest
-import soundfile
 
-from kws_app.arrays import RATE, Samples
 from kws_app.cli.main import main
 from kws_app.errors import EX_NOINPUT, EX_OK, EX_UNAVAILABLE
 from tests.conftest import TINY_MODEL
 
 OPTIONS = ["profile", "--model", str(TINY_MODEL), "--keyword", "all", "--seconds", "0.5"]
-
-
-@pytest.fixture
-def recording(tmp_path: Path, spoken: Samples) -> Path:
-    path = tmp_path / "word.wav"
-    soundfile.write(path, spoken, RATE)
-    return path
 
 
 def test_a_profile_names_the_cost_of_every_stage_and_part(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:

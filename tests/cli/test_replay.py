@@ -1,3 +1,5 @@
+"""Facts about ``kws-app replay``."""
+
 from __future__ import annotations
 
 import json
@@ -18,14 +20,6 @@ from kws_app.errors import EX_CONFIG, EX_NOINPUT, EX_OK
 from tests.conftest import TINY_MODEL, spoken_words
 
 MODEL = ["--model", str(TINY_MODEL)]
-
-
-@pytest.fixture
-def recording(tmp_path: Path) -> Path:
-    """ "rise", then "fall", at 1.0 and 2.5 s."""
-    path = tmp_path / "words.wav"
-    soundfile.write(path, spoken_words("rise", "fall"), RATE)
-    return path
 
 
 def replayed(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> list[dict[str, Any]]:

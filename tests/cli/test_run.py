@@ -13,16 +13,7 @@ import pytest
 import soundfile
 
 from kws_app.arrays import RATE, Samples
-from tests.conftest import spoken_words
-
-ROOT = Path(__file__).parent.parent.parent
-
-
-@pytest.fixture
-def recording(tmp_path: Path, spoken: Samples) -> Path:
-    path = tmp_path / "spoken.wav"
-    soundfile.write(path, spoken, RATE)
-    return path
+from tests.conftest import modules_loaded_by, spoken_words
 
 
 @pytest.fixture
@@ -122,17 +113,13 @@ def test_every_mistake_is_on_standard_error_and_the_code_is_78(config_file: Path
 
 
 def test_a_daemon_on_a_microphone_has_loaded_only_what_it_needs(configuration: Path) -> None:
-    program = f"""
-import json, sys
+    loaded = modules_loaded_by(f"""
 from pathlib import Path
 import numpy
 from kws_app.daemon.service import Service
 from tests.daemon.simulated import SimulatedMicrophone, blocks_of
 Service(Path({str(configuration)!r}), microphone=SimulatedMicrophone(blocks_of(numpy.zeros(16000, numpy.int16)))).run()
-print(json.dumps(sorted(sys.modules)))
-"""
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
-    loaded = set(json.loads(result.stdout.splitlines()[-1]))
+""")
 
     assert {"onnxruntime", "kws_app.hooks.command"} <= loaded
     heavy = {"torch", "scipy", "onnx", "soundfile", "asyncio", "http", "kws_app.hooks.callback", "kws_app.training"}

@@ -1,3 +1,5 @@
+"""Facts about ``kws-app score``."""
+
 from __future__ import annotations
 
 import json
@@ -13,17 +15,9 @@ import soundfile
 from kws_app.arrays import RATE
 from kws_app.cli.main import main
 from kws_app.errors import EX_CANTCREAT, EX_CONFIG, EX_NOINPUT, EX_OK
-from tests.conftest import TINY_MODEL, spoken_words
+from tests.conftest import TINY_MODEL
 
 MODEL = ["--model", str(TINY_MODEL)]
-
-
-@pytest.fixture
-def recording(tmp_path: Path) -> Path:
-    """ "rise", then "fall", at 1.0 and 2.5 s."""
-    path = tmp_path / "words.wav"
-    soundfile.write(path, spoken_words("rise", "fall"), RATE)
-    return path
 
 
 def scored(recording: Path, *options: str) -> dict[str, np.ndarray]:

@@ -15,8 +15,7 @@ import pytest
 import soundfile
 
 from kws_app.arrays import RATE
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.conftest import ROOT
 
 HANGING_MICROPHONE = """
 import sys, threading, time

@@ -17,9 +17,8 @@ import pytest
 import soundfile
 
 from kws_app.arrays import RATE, Samples
+from tests.conftest import ROOT
 from tests.system.virtual_microphone import VirtualMicrophone
-
-ROOT = Path(__file__).parents[2]
 
 MODEL = ROOT / "models" / "computer.onnx"
 
