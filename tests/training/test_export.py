@@ -17,7 +17,7 @@ from kws_app.model.stepper import Model, load_model  # noqa: E402
 from kws_app.training.card import make_card  # noqa: E402
 from kws_app.training.export import export, network_scores, step_graph, stream_scores  # noqa: E402
 from kws_app.training.network import Network, NetworkSettings  # noqa: E402
-from kws_app.training.quantize import quantize_rows, quantized  # noqa: E402
+from kws_app.training.quantize import quantized  # noqa: E402
 from kws_app.training.recipe import KeywordRecipe, Recipe  # noqa: E402
 
 MFCC = MfccSettings(winlen=0.03, winstep=0.02, numcep=20, nfilt=20, appendEnergy=False, winfunc="hann")
@@ -111,13 +111,3 @@ def test_a_network_that_int8_would_spoil_is_not_written(tmp_path: Path) -> None:
         export(network, card, tmp_path / "model.onnx", features())
 
     assert not list(tmp_path.iterdir())
-
-
-def test_rounding_a_row_is_off_by_at_most_half_a_step() -> None:
-    matrix = np.random.default_rng(0).standard_normal((7, 50)).astype(np.float32)
-    matrix[3] = 0
-
-    rounded = quantize_rows(matrix)
-
-    assert rounded.values.dtype == np.int8
-    assert (np.abs(rounded.as_float() - matrix) <= rounded.scales[:, None] / 2 + 1e-7).all()

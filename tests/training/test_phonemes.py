@@ -1,0 +1,25 @@
+"""Pronunciation in Kokoro's alphabet."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from kws_app.training.phonemes import kokoro_phonemes
+
+needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+
+
+@needs_espeak
+@pytest.mark.parametrize(
+    ("text", "accent", "expected"),
+    [
+        ("computer", "us", "kəmpjˈuTəɹ"),
+        ("computer", "gb", "kəmpjˈuːtə"),
+        ("smart mirror.", "us", "smˈɑɹt mˈɪɹəɹ."),
+        ("no, you go!", "us", "nˈO, ju ɡˈO!"),
+    ],
+)
+def test_text_becomes_kokoros_phonemes_with_its_punctuation(text: str, accent: str, expected: str) -> None:
+    assert kokoro_phonemes(text, accent) == expected
