@@ -76,7 +76,7 @@ class PortAudio:
             raise MicrophoneError(
                 "microphone: there is no input device; is one plugged in, and is this user in group audio?"
             )
-        if wanted is None:
+        if wanted in (None, ""):
             return self._default()
         if isinstance(wanted, int):
             matches = [device for device in devices if device.index == wanted]

@@ -66,3 +66,13 @@ def test_where_there_is_no_device_it_says_so(server: VirtualMicrophone, config_f
 
     assert (ended.returncode, json.loads(ended.stdout)) == (69, [])
     assert ended.stderr == "microphone: there is no input device; is one plugged in, and is this user in group audio?\n"
+
+
+def test_an_empty_name_is_the_systems_default_and_not_the_first_device(
+    server: VirtualMicrophone, config_file: Path
+) -> None:
+    config_file.write_text("audio: {device: ''}", encoding="utf-8")
+
+    rows = json.loads(devices(server, "-c", config_file, "--json").stdout)
+
+    assert [row["name"] for row in rows if row["picked"]] == ["default"]
