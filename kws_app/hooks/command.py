@@ -59,7 +59,9 @@ class CommandHook:
         except OSError as error:
             raise HookFailedError(f"command cannot be started: {self._argv[0]}: {error.strerror}") from None
         try:
-            self._process.communicate(f"{event.as_json()}\n".encode(), self.settings.timeout_seconds)
+            self._process.communicate(
+                f"{event.as_json()}\n".encode(errors="backslashreplace"), self.settings.timeout_seconds
+            )
         except subprocess.TimeoutExpired:
             self.cancel()
             self._process.communicate()

@@ -183,3 +183,11 @@ def test_a_program_that_dies_of_a_signal_without_a_name_is_told_with_its_number(
 def test_a_path_that_cannot_be_looked_at_is_a_clear_sentence(tmp_path: Path) -> None:
     with pytest.raises(HookError, match=r"xxx: File name too long$"):
         hook(f"./{'x' * 300}", folder=tmp_path)
+
+
+def test_a_file_name_that_is_no_text_reaches_the_program(tmp_path: Path) -> None:
+    stopped = StateChanged(time=0, state="stopping", reason=os.fsdecode(b"caf\xe9.wav: No such file"))
+
+    hook("cp", "/dev/stdin", "event.json", folder=tmp_path).run(stopped)
+
+    assert json.loads((tmp_path / "event.json").read_text(encoding="utf-8")) == stopped.as_dict()
