@@ -27,6 +27,9 @@ from kws_app.training.augment import direct_sound_first
 
 logger = logging.getLogger(__name__)
 
+IN_ONE_GO = 3600.0
+"""Seconds; read in pieces, the last samples of some Opus files come out one count away."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clip:
@@ -144,7 +147,7 @@ class Corpus:
     def _read(self, path: Path) -> Samples | None:
         """One file at 16 kHz mono, or None with the file noted as skipped."""
         try:
-            with WaveFile(path) as recording:
+            with WaveFile(path, block_seconds=IN_ONE_GO) as recording:
                 blocks = [block.samples for block in recording.blocks()]
         except RecordingError as error:
             self.skipped.append(str(error))
