@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kws_app.profiler import board
+from kws_app.board import board
 
 
 def written(root: Path, path: str, text: str) -> None:
