@@ -14,7 +14,7 @@ from kws_app.log import LogSettings
 from kws_app.model.shipped import DEFAULT_MODEL, find_shipped, is_there
 from kws_app.pipeline import KeywordSettings
 from kws_app.schema import read, setting
-from kws_app.yamltree import SIZE
+from kws_app.yamltree import MOST_CHARACTERS
 
 PLACES = (Path("config.yaml"), Path("/etc/kws-app/config.yaml"))
 """Where the configuration is looked for when none is named; the first that is there counts, alone."""
@@ -89,7 +89,7 @@ def load_config(file: Path | None) -> LoadedConfig:
 def _text(file: Path) -> str:
     try:
         with file.open(encoding="utf-8-sig") as opened:
-            return opened.read(SIZE + 1)
+            return opened.read(MOST_CHARACTERS + 1)
     except PermissionError as error:
         raise NoPermissionError(f"{file}: this user may not read it") from error
     except OSError as error:

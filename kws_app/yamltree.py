@@ -9,8 +9,8 @@ import yaml
 
 from kws_app.errors import ConfigError, Fault
 
-SIZE = 65_536
-"""Characters: a few seconds of a small board's time, and far more than anybody types."""
+MOST_CHARACTERS = 65_536
+"""A few seconds of a small board's time, and far more than anybody types."""
 
 DEPTH = 20
 
@@ -33,8 +33,8 @@ def compose(text: str, *, file: str) -> yaml.Node | None:
     Raises:
         ConfigError: it is no YAML, or not the plain part that is read here (no aliases, no tags).
     """
-    if len(text) > SIZE:
-        raise ConfigError(Fault(file, None, "", f"is {len(text)} characters long; at most {SIZE} are read"))
+    if len(text) > MOST_CHARACTERS:
+        raise ConfigError(Fault(file, None, "", f"is {len(text)} characters long; at most {MOST_CHARACTERS} are read"))
     try:
         return _PlainLoader(text, file).get_single_node()
     except yaml.reader.ReaderError as error:

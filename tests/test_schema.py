@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kws_app.errors import ConfigError
 from kws_app.schema import did_you_mean, read, setting
-from kws_app.yamltree import SIZE
+from kws_app.yamltree import MOST_CHARACTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,10 @@ MISPLACED_COLON = "a ': ' where none can be; check the indentation, or put the t
         ("lamp: &x {}\nlamps: {a: *x}", "house.yaml:2: write the value out: an alias (*x) is not read here"),
         ("\nlamp: !lamp {}", "house.yaml:2: a tag (!lamp) is not read here"),
         ("[" * 1000, "house.yaml:1: is nested deeper than 20 levels"),
-        ("#" * (SIZE + 1), f"house.yaml: is {SIZE + 1} characters long; at most {SIZE} are read"),
+        (
+            "#" * (MOST_CHARACTERS + 1),
+            f"house.yaml: is {MOST_CHARACTERS + 1} characters long; at most {MOST_CHARACTERS} are read",
+        ),
         ("? [a]\n: 1", "house.yaml:1: a key must be text, got a list"),
     ],
 )
