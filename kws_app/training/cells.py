@@ -57,10 +57,12 @@ def slow_gates(units: int) -> Tensor:
 class GRU(Cell):
     """Gated recurrent unit in the form that resets after the product (Cho et al. 2014, arXiv 1406.1078; cuDNN)::
 
-    z_t = sigmoid(W_z x_t + U_z h_{t-1} + b_z)
-    r_t = sigmoid(W_r x_t + U_r h_{t-1} + b_r)
-    c_t = tanh(W_c x_t + b_c + r_t * (U_c h_{t-1} + b_c'))
-    h_t = z_t * h_{t-1} + (1 - z_t) * c_t
+        z_t = sigmoid(W_z x_t + U_z h_{t-1} + b_z)
+        r_t = sigmoid(W_r x_t + U_r h_{t-1} + b_r)
+        c_t = tanh(W_c x_t + b_c + r_t * (U_c h_{t-1} + b_c'))
+        h_t = z_t * h_{t-1} + (1 - z_t) * c_t
+
+    Starts with orthogonal ``U`` and slow update gates.
     """
 
     def __init__(self, d: int, n: int) -> None:
@@ -218,7 +220,7 @@ class _GhostSequence(torch.autograd.Function):
     def backward(ctx: Any, dh: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         h0, h, gates, candidate, product, U, Phi = ctx.saved_tensors
         frames, m = len(h), product.shape[-1]
-        dUh = torch.empty_like(product).new_empty(*product.shape[:2], 3 * m)
+        dUh = product.new_empty(*product.shape[:2], 3 * m)
         dc_in = torch.empty_like(product)
         dghost = torch.empty_like(h[:, :, m:])
         previous = torch.cat([h0[None], h[:-1]])
