@@ -27,7 +27,7 @@ def rows(model: Model) -> list[tuple[str, int, Call, Call | None]]:
     samples = np.random.default_rng(0).normal(scale=1000, size=RATE).astype(np.int16)
     found: list[tuple[str, int, Call, Call | None]] = []
     for frames in (LIVE, REPLAY):
-        found += [_convert(samples, frames), *_features(model, samples, frames)]
+        found += [_resample(model, samples, frames), *_features(model, samples, frames)]
     found += [_step(model), _decision(model, keywords)]
     for frames in (LIVE, REPLAY):
         pipeline, block = Pipeline(model, keywords), samples[: frames * front_end(model).frame_step]
@@ -35,12 +35,12 @@ def rows(model: Model) -> list[tuple[str, int, Call, Call | None]]:
     return found
 
 
-def _convert(samples: np.ndarray, frames: int) -> tuple[str, int, Call, Call]:
+def _resample(model: Model, samples: np.ndarray, frames: int) -> tuple[str, int, Call, Call]:
     """48 kHz stereo to 16 kHz mono; the floor only takes the mean of every third pair."""
-    stereo = samples[: frames * 320].repeat(3)[:, None].repeat(2, axis=1)
+    stereo = samples[: frames * front_end(model).frame_step].repeat(3)[:, None].repeat(2, axis=1)
     resampler, half = Resampler(48_000, 2), np.full(2, np.float32(0.5))
     return (
-        "convert",
+        "resample",
         frames,
         lambda: resampler.push(stereo),
         lambda: np.rint(stereo[::3].astype(np.float32) @ half).astype(np.int16),
