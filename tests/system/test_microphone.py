@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -167,17 +168,17 @@ def test_pre_roll_is_what_was_heard() -> None:
 
 @pytest.mark.usefixtures("server")
 def test_a_fault_in_the_audio_thread_is_kept_and_the_device_goes_on() -> None:
-    calls = []
+    calls: SimpleQueue[bool] = SimpleQueue()
 
     def fail(_frames: DeviceFrames, *, overflowed: bool) -> None:
-        calls.append(overflowed)
+        calls.put(overflowed)
         raise ValueError("our own bug")
 
     portaudio = PortAudio()
     stream = portaudio.open(portaudio.find(None), block_ms=20)
     stream.start(fail)
-    while len(calls) < 3:
-        time.sleep(0.01)
+    for _ in range(3):
+        calls.get(timeout=5)
 
     assert stream.is_active
     assert str(stream.fault) == "our own bug"
