@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kws_app.errors import ConfigError
@@ -250,6 +250,8 @@ leaves = st.none() | st.booleans() | st.integers() | st.floats() | words | st.da
 trees = st.recursive(leaves, lambda below: st.lists(below) | st.dictionaries(words, below), max_leaves=20)
 
 
+# A busy board may take its time, both to draw a tree and to read it.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text() | trees.map(yaml.dump) | trees.map(yaml.safe_dump))
 def test_nothing_but_a_config_error_comes_of_any_text(text: str) -> None:
     try:
