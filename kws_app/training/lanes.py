@@ -37,7 +37,7 @@ class Lanes:
         self._frames = round(recipe.schedule.chunk_seconds / self._hop)
         self._keywords = len(recipe.keywords)
         self._maker = TargetMaker(
-            recipe.loss, hop_seconds=features.winstep, window_seconds=features.winlen, keywords=self._keywords
+            recipe.loss, hop_seconds=features.winstep, frame_seconds=features.winlen, keywords=self._keywords
         )
         self._words: dict[int, list[tuple[int, float, float]]] = {}
         for scene, keyword, start, end in shard.events.tolist():

@@ -72,20 +72,17 @@ class TargetMaker:
     Args:
         settings: the windows.
         hop_seconds: from frame to frame.
-        window_seconds: length of a frame; frame ``t`` is complete at ``t * hop + window``.
+        frame_seconds: length of a frame; frame ``t`` is complete at ``t * hop_seconds + frame_seconds``.
+        keywords: how many outputs.
     """
 
-    def __init__(self, settings: LossSettings, *, hop_seconds: float, window_seconds: float, keywords: int) -> None:
-        self._settings, self._hop, self._window, self._keywords = (
-            settings,
-            hop_seconds,
-            window_seconds,
-            keywords,
-        )
+    def __init__(self, settings: LossSettings, *, hop_seconds: float, frame_seconds: float, keywords: int) -> None:
+        self._settings, self._keywords = settings, keywords
+        self._hop_seconds, self._frame_seconds = hop_seconds, frame_seconds
 
     def frame(self, seconds: float) -> int:
         """The first frame that has heard everything up to *seconds*."""
-        return int(np.ceil((seconds - self._window) / self._hop))
+        return int(np.ceil((seconds - self._frame_seconds) / self._hop_seconds))
 
     def make(self, words: list[tuple[int, int, float, float]], frames: int, lanes: int) -> Targets:
         """Targets of a chunk from (lane, keyword, start, end) in seconds from the chunk's first sample.
@@ -94,13 +91,13 @@ class TargetMaker:
         """
         settings = self._settings
         negative = np.ones((frames, lanes, self._keywords), np.float32)
-        before = round(settings.window_before_seconds / self._hop)
-        span = np.arange(before + round(settings.window_after_seconds / self._hop) + 1)
+        before = round(settings.window_before_seconds / self._hop_seconds)
+        span = np.arange(before + round(settings.window_after_seconds / self._hop_seconds) + 1)
         rows = []
         for lane, keyword, start, end in words:
             last = self.frame(end)
             first_masked = self.frame(start + settings.masked_from * (end - start))
-            last_masked = last + round(settings.masked_after_seconds / self._hop)
+            last_masked = last + round(settings.masked_after_seconds / self._hop_seconds)
             negative[max(0, first_masked) : max(0, last_masked + 1), lane, keyword] = 0
             if last - before >= 0 and last - before + len(span) <= frames:
                 rows.append((lane, keyword, last - before))

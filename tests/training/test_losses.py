@@ -12,14 +12,14 @@ FRAMES, LANES = 100, 2
 
 
 def maker() -> TargetMaker:
-    return TargetMaker(LossSettings(), hop_seconds=0.02, window_seconds=0.03, keywords=2)
+    return TargetMaker(LossSettings(), hop_seconds=0.02, frame_seconds=0.03, keywords=2)
 
 
 def targets(*words: tuple[int, int, float, float]) -> Targets:
     return maker().make(list(words), FRAMES, LANES)
 
 
-def test_a_frame_has_heard_a_moment_once_its_window_covers_it() -> None:
+def test_a_frame_has_heard_a_moment_that_it_covers() -> None:
     """Frame t ends at t * 20 ms + 30 ms: 1.0 s is first covered by frame 49, which ends at 1.01 s."""
     assert maker().frame(1.0) == 49
     assert maker().frame(1.01) == 49
