@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import errno
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kws_app.cli import choice
-from kws_app.errors import EX_OK, OutputError
+from kws_app.errors import EX_OK
 
 if TYPE_CHECKING:
     from kws_app.trace import Trace
@@ -47,21 +44,14 @@ def write(path: Path, trace: Trace) -> None:
     """
     import numpy as np
 
-    partial = path.parent / f"{path.name}.partial"
-    try:
-        if path.exists() and not path.is_file():
-            raise FileExistsError(errno.EEXIST, "what is there is no file")  # root could replace /dev/null
-        with partial.open("wb") as file:
-            np.savez(
-                file,
-                allow_pickle=False,
-                times=trace.times,
-                scores=trace.scores,
-                smoothed=trace.smoothed,
-                keywords=np.array(trace.keywords),
-            )
-        os.replace(partial, path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    from kws_app.wholefile import whole
+
+    with whole(path) as file:
+        np.savez(
+            file,
+            allow_pickle=False,
+            times=trace.times,
+            scores=trace.scores,
+            smoothed=trace.smoothed,
+            keywords=np.array(trace.keywords),
+        )

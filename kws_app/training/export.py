@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from kws_app.model.stepper import Model
 from kws_app.training.cells import GRU, Cell, FastGRNN, GhostRNN
 from kws_app.training.network import CLAMP, Front, Network
 from kws_app.training.quantize import quantize_rows, quantized
+from kws_app.wholefile import whole
 
 OPSET = 18
 IR_VERSION = 9
@@ -201,6 +201,7 @@ def export(network: Network, card: Card, path: Path, features: npt.NDArray[np.fl
 
     Raises:
         ModelError: the graph differs from the network it was made from, or int8 changes the scores too much.
+        OutputError: it cannot be written.
     """
     graph = step_graph(network, card)
     stepped = stream_scores(Model(path, graph), features)
@@ -210,7 +211,6 @@ def export(network: Network, card: Card, path: Path, features: npt.NDArray[np.fl
     cost = float(np.abs(stepped - network_scores(network, features)).mean())
     if not cost <= INT8_TOLERANCE:
         raise ModelError(f"{path}: not written: int8 weights change the scores by {cost:.2g} on average")
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(graph)
-    os.replace(partial, path)
+    with whole(path) as file:
+        file.write(graph)
     return graph

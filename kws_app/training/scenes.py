@@ -7,7 +7,6 @@ classes go through the same chain, so that nothing but the word tells them apart
 
 from __future__ import annotations
 
-import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from kws_app.schema import setting
 from kws_app.training import augment
 from kws_app.training.augment import decibels, rms
 from kws_app.training.data import Clip, Corpus
+from kws_app.wholefile import whole
 
 Events = npt.NDArray[np.int32]
 """One row an event: scene, keyword index, first and last sample of the word in the scene."""
@@ -244,10 +244,8 @@ def write_shard(path: Path, builder: SceneBuilder, mfcc: MfccSettings, *, scenes
         samples, words = builder.build(np.random.default_rng((*seed, scene)))
         features.append(compute(Framing(mfcc).push(samples)))
         events += [(scene, *word) for word in words]
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
+    with whole(path) as file:
         np.savez(file, features=np.stack(features), events=np.array(events, np.int32).reshape(-1, 4))
-    os.replace(partial, path)
 
 
 def read_shards(paths: list[Path]) -> Shard:

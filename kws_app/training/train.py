@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from kws_app.training.losses import negative_loss, word_loss
 from kws_app.training.network import Network
 from kws_app.training.recipe import Recipe
 from kws_app.training.scenes import Shard
+from kws_app.wholefile import whole
 
 WARM_UP_STEPS = 200
 EVENTS_AN_HOUR = 700.0  # only scales the loss, so that clipping at 1 means the same for every recipe
@@ -152,19 +152,16 @@ class Trainer:
     # -- checkpoints
 
     def _save(self) -> None:
-        partial = self._work / "checkpoint.partial"
-        torch.save(
-            {
-                "stage": self.stage,
-                "epoch": self.epoch,
-                "network": self.network.state_dict(),
-                "average": self.average.state_dict(),
-                "optimiser": self._optimiser.state_dict(),
-                "state": self._state,
-            },
-            partial,
-        )
-        os.replace(partial, self._work / "checkpoint.pt")
+        checkpoint = {
+            "stage": self.stage,
+            "epoch": self.epoch,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "state": self._state,
+        }
+        with whole(self._work / "checkpoint.pt") as file:
+            torch.save(checkpoint, file)
 
     def _read_checkpoint(self) -> dict[str, Any] | None:
         path = self._work / "checkpoint.pt"

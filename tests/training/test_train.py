@@ -84,7 +84,7 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(tmp_path: Path,
 def test_a_checkpoint_half_written_leaves_the_one_before(tmp_path: Path) -> None:
     trainer = Trainer(RECIPE, shard(), tmp_path)
     trainer.run(until=1)
-    (tmp_path / "checkpoint.partial").write_bytes(b"the disk was full")
+    (tmp_path / "checkpoint.pt.partial").write_bytes(b"the disk was full")
 
     network = read_checkpoint(tmp_path / "checkpoint.pt", RECIPE)
 

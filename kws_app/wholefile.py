@@ -1,0 +1,32 @@
+"""Files that are whole or absent: a full disk, or a stop half-way, leaves what was there before."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from kws_app.errors import OutputError
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to write; it takes its place at *path* once all of it is written.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    partial = path.parent / f"{path.name}.partial"
+    try:
+        if path.exists() and not path.is_file():
+            raise FileExistsError(errno.EEXIST, "what is there is no file")  # root could replace /dev/null
+        with partial.open("wb") as file:
+            yield file
+        os.replace(partial, path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
