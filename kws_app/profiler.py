@@ -93,9 +93,6 @@ def listen(source: Source, pipeline: Pipeline, *, seconds: float) -> tuple[list[
     }
 
 
-# -- stages
-
-
 def stages(heard: list[Samples], model: Model, keywords: Mapping[str, KeywordSettings]) -> dict[str, dict[str, float]]:
     """Processor time of every stage over *heard*, each by itself; "overhead" is what the pipeline takes beyond them."""
     mfcc, frame = front_end(model), model.card.frame
@@ -134,9 +131,6 @@ def timed(step: Callable[[Given], Made], given: Iterable[Given]) -> tuple[float,
     begin = time.thread_time()
     made = [step(item) for item in given]
     return time.thread_time() - begin, made
-
-
-# -- start-up
 
 
 def start_up(model: Path) -> dict[str, Any]:

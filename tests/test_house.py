@@ -28,9 +28,6 @@ DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 HEAVY = {"torch", "scipy", "onnx", "matplotlib", "python_speech_features", "pyroomacoustics", "tqdm"}
 
 
-# -- floors
-
-
 def imports_that_break_a_contract(tree: Path) -> str:
     """What import-linter says of the contracts in the tree's setup.cfg; empty if all are kept."""
     command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()"]
@@ -63,9 +60,6 @@ def test_every_import_that_points_up_or_weighs_too_much_is_named(tmp_path: Path)
         assert re.search(rf"{importer} -> {line.removeprefix('import ')} \(l\.", said), said
 
 
-# -- weight
-
-
 def test_importing_the_package_loads_neither_onnxruntime_nor_the_audio_libraries() -> None:
     assert not modules_loaded_by("import kws_app") & (HEAVY | {"onnxruntime", "pyaudio", "soundfile", "soxr", "yaml"})
 
@@ -76,9 +70,6 @@ def test_replay_loads_none_of_trainings_packages() -> None:
     )
     assert "onnxruntime" in loaded
     assert not loaded & HEAVY
-
-
-# -- files
 
 
 def tracked_files() -> list[Path]:
@@ -117,9 +108,6 @@ def test_every_installed_package_has_one_exact_pin() -> None:
     pins = re.findall(r"^([\w-]+)==\S+$", (ROOT / "scripts" / "constraints.txt").read_text().lower(), re.MULTILINE)
     assert names - set(pins) == set()
     assert len(pins) == len(set(pins))
-
-
-# -- promises
 
 
 def fenced(document: Path, language: str) -> list[str]:

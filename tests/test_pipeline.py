@@ -39,9 +39,6 @@ def with_features(**changes: Any) -> Model:
     return with_card(features={**MODEL.card.features, **changes})
 
 
-# -- what it hears
-
-
 def test_each_word_is_heard_when_it_was_spoken() -> None:
     events = Pipeline(MODEL, BOTH).push(spoken_words("rise", "fall", "hum", "rise"))
 
@@ -100,9 +97,6 @@ def test_a_listener_is_told_every_frames_scores() -> None:
 def test_samples_of_another_kind_are_refused(samples: Any) -> None:
     with pytest.raises(TypeError, match=r"samples must be int16 \(n,\) at 16000 Hz, got"):
         Pipeline(MODEL, BOTH).push(samples)
-
-
-# -- gaps and resets
 
 
 def test_lost_audio_is_an_event_and_counts_in_every_later_time() -> None:
@@ -181,9 +175,6 @@ def _constants(proto: Any, **values: Any) -> None:
     proto.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in values.items())
 
 
-# -- models it cannot run
-
-
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -221,9 +212,6 @@ def test_a_word_the_model_does_not_know_is_refused_with_the_nearest() -> None:
         Pipeline(MODEL, {"rice": KeywordSettings()})
 
 
-# -- what it costs
-
-
 def test_memory_stays_flat_over_two_minutes() -> None:
     pipeline, block = Pipeline(MODEL, BOTH), SAMPLES[: RATE // 50]
 
@@ -234,9 +222,6 @@ def test_a_block_of_five_minutes_needs_a_few_megabytes() -> None:
     pipeline, block = Pipeline(MODEL, BOTH), np.zeros(300 * RATE, np.int16)
 
     assert bytes_at_peak(lambda: pipeline.push(block)) < 3_000_000
-
-
-# -- models that see several frames at once
 
 
 def _last_of_two(proto: Any) -> None:

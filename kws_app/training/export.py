@@ -177,9 +177,6 @@ def _gru(graph: _Graph, cell: GRU, x: str, h: str) -> tuple[str, str]:
     return h, h
 
 
-# -- the check, and the file
-
-
 def stream_scores(model: Model, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Scores ``(frames, keywords)`` of *features* ``(frames, coefficients)``, one step a frame, as the daemon steps."""
     stepper = model.stepper()

@@ -98,8 +98,6 @@ class SceneBuilder:
             self._lay_take(rng, track, self._corpus.noise if is_noise else self._corpus.music)
         return self._record(rng, track.audio), track.words
 
-    # -- what is said
-
     def _lay_words(self, rng: np.random.Generator, track: _Track) -> None:
         track.cursor = int(rng.uniform(0.2, 2.0) * RATE)
         while track.room_left > 2.5 * RATE:
@@ -170,8 +168,6 @@ class SceneBuilder:
             self._coded[id(clip)] = augment.through_opus(_as_audio(clip.samples))
         return self._coded[id(clip)]
 
-    # -- where it is said, and what hears it
-
     def _record(self, rng: np.random.Generator, speech: Audio) -> Samples:
         """Room, bed, floor, microphone, level, clipping: int16 audio of the whole scene."""
         settings = self._settings
@@ -224,9 +220,6 @@ def _crop(rng: np.random.Generator, take: Samples, length: int) -> Audio:
 
 def _as_audio(samples: Samples) -> Audio:
     return samples.astype(np.float32) / 32768
-
-
-# -- shards
 
 
 @dataclass(frozen=True, slots=True)

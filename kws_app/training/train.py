@@ -149,8 +149,6 @@ class Trainer:
         self._optimiser.step()
         self.average.update_parameters(self.network)
 
-    # -- checkpoints
-
     def _save(self) -> None:
         checkpoint = {
             "stage": self.stage,

@@ -215,9 +215,6 @@ def test_a_recording_that_is_not_there_is_a_sentence(configure: Callable[..., Pa
         Service(configure(), recording=tmp_path / "none.wav").run()
 
 
-# -- reload
-
-
 def test_a_reload_takes_over_between_two_blocks_and_the_time_goes_on(
     configure: Callable[..., Path], notices: Callable[[], list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,9 +38,6 @@ def with_card(**changes: Any) -> Callable[[Any], None]:
     return change
 
 
-# -- steps
-
-
 def test_state_is_carried_from_step_to_step(model: Model, rows: np.ndarray) -> None:
     stepper = model.stepper()
     first = stepper.step(rows[0]).copy()
@@ -113,9 +110,6 @@ def test_memory_stays_flat_over_ten_thousand_steps(model: Model, rows: np.ndarra
     assert bytes_grown(lambda: stepper.step(rows[0]), times=10_000) < 10_000  # less than a byte a call
 
 
-# -- files that are no model
-
-
 def refusal(path: Path) -> str:
     with pytest.raises(ModelError) as refused:
         load_model(path)
@@ -185,9 +179,6 @@ def test_a_refusal_leaves_nothing_on_stderr(tmp_path: Path, capfd: pytest.Captur
     refusal(path)
 
     assert capfd.readouterr() == ("", "")
-
-
-# -- models that are not ours
 
 
 def no_card(proto: Any) -> None:
