@@ -6,10 +6,12 @@ import gc
 import json
 import logging
 import os
+import resource
 import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 import numpy as np
 import pytest
+import soundfile
 
 from kws_app.arrays import RATE, Samples
 from tests.tones import sweep
@@ -67,6 +70,14 @@ def spoken_words(*words: str, gap: float = 1.0, seed: int = 1) -> Samples:
 SAID = {"rise": lambda: sweep(500, 2000), "fall": lambda: sweep(2000, 500), "hum": lambda: sweep(800, 800)}
 
 
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """Four seconds in which "rise" and then "fall" are said, at 1.0 and 2.5 s."""
+    path = tmp_path / "words.wav"
+    soundfile.write(path, spoken_words("rise", "fall"), RATE)
+    return path
+
+
 @pytest.fixture(scope="session")
 def quiet() -> Samples:
     """Five seconds of a quiet room, seeded."""
@@ -92,6 +103,17 @@ def logging_as_before() -> Iterator[None]:
 def cut(samples: Samples, sizes: Sequence[int]) -> list[Samples]:
     """The samples in blocks of *sizes*, as far as they go, and the rest in one."""
     return np.split(samples, np.minimum(np.cumsum(sizes, dtype=int), len(samples)))
+
+
+@contextmanager
+def disk_with_room_for(size: int) -> Iterator[None]:
+    """No file can be made longer than *size* bytes: as near as a test comes to a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def modules_loaded_by(program: str) -> set[str]:

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -158,8 +159,10 @@ class Trainer:
             "optimiser": self._optimiser.state_dict(),
             "state": self._state,
         }
+        buffer = BytesIO()  # torch.save to a full disk raises a RuntimeError that hides the reason
+        torch.save(checkpoint, buffer)
         with whole(self._work / "checkpoint.pt") as file:
-            torch.save(checkpoint, file)
+            file.write(buffer.getbuffer())
 
     def _read_checkpoint(self) -> dict[str, Any] | None:
         path = self._work / "checkpoint.pt"

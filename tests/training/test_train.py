@@ -6,45 +6,16 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the training extra is not installed")
 
-from kws_app.errors import ConfigError  # noqa: E402
-from kws_app.features.mfcc import MfccSettings  # noqa: E402
-from kws_app.training.lanes import Lanes  # noqa: E402
+from kws_app.errors import ConfigError, OutputError  # noqa: E402
 from kws_app.training.network import NetworkSettings  # noqa: E402
-from kws_app.training.recipe import KeywordRecipe, Recipe, ScheduleSettings, StageSettings  # noqa: E402
-from kws_app.training.scenes import SceneSettings, Shard  # noqa: E402
+from kws_app.training.recipe import StageSettings  # noqa: E402
 from kws_app.training.train import Trainer, read_checkpoint  # noqa: E402
-
-RECIPE = Recipe(
-    name="test",
-    keywords={"bump": KeywordRecipe()},
-    features=MfccSettings(winlen=0.03, winstep=0.02, numcep=6, nfilt=6, nfft=512, appendEnergy=False),
-    network=NetworkSettings(hidden=8),
-    scenes=SceneSettings(seconds=10.0),
-    schedule=ScheduleSettings(
-        stages=(StageSettings(epochs=4, lanes=4, rate=(1e-2, 1e-3)), StageSettings(epochs=2, lanes=2, hours=(0, 0.01))),
-        chunk_seconds=2.0,
-        average=0.9,
-        masked_lanes=0.0,
-    ),
-)
-
-
-def shard(scenes: int = 8, frames: int = 500) -> Shard:
-    """Noise in which the word is half a second of a raised second cepstrum."""
-    rng = np.random.default_rng(0)
-    features = rng.standard_normal((scenes, frames, 6)).astype(np.float32)
-    features[..., 0] += 30
-    events = []
-    for scene in range(scenes):
-        for start in range(50, frames - 60, 90):
-            features[scene, start : start + 25, 1] += 8
-            events.append((scene, 0, start * 320, (start + 25) * 320))
-    return Shard(features, np.array(events, np.int32))
+from tests.conftest import disk_with_room_for  # noqa: E402
+from tests.training.bumps import RECIPE, shard  # noqa: E402
 
 
 def losses(work: Path) -> list[float]:
@@ -92,25 +63,17 @@ def test_a_checkpoint_half_written_leaves_the_one_before(tmp_path: Path) -> None
     assert Trainer(RECIPE, shard(), tmp_path).epoch == 1
 
 
-def test_each_lane_goes_on_from_chunk_to_chunk() -> None:
-    lanes = Lanes(RECIPE, shard(), range(8), lanes=4)
+def test_a_full_disk_ends_training_in_one_sentence_and_leaves_the_checkpoint_before(tmp_path: Path) -> None:
+    large = replace(RECIPE, network=NetworkSettings(hidden=160))  # or all of it fits the buffers before the disk
+    trainer = Trainer(large, shard(), tmp_path)
+    trainer.run(until=1)
+    half = (tmp_path / "checkpoint.pt").stat().st_size // 2
 
-    chunks = list(lanes.epoch(np.random.default_rng(1)))
+    with disk_with_room_for(half), pytest.raises(OutputError, match=r"/checkpoint\.pt: cannot be written: [\w ]+$"):
+        trainer.run(until=2)
 
-    assert len(chunks) == lanes.chunks
-    stream = torch.cat([chunk.features for chunk in chunks])[:, 0]
-    scenes = [torch.from_numpy(scene) for scene in shard().features]
-    first = next(i for i, scene in enumerate(scenes) if (scene == stream[0]).all(dim=1).any())
-    start = int(torch.nonzero((scenes[first] == stream[0]).all(dim=1)))
-    torch.testing.assert_close(stream[: 500 - start], scenes[first][start:])
-
-
-def test_every_word_is_asked_for_once_an_epoch_but_where_chunks_cut() -> None:
-    lanes = Lanes(RECIPE, shard(), range(8), lanes=4)
-
-    asked = sum(len(chunk.targets.lane) for chunk in lanes.epoch(np.random.default_rng(1)))
-
-    assert 0.6 * len(shard().events) < asked <= len(shard().events)
+    assert Trainer(large, shard(), tmp_path).epoch == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.pt", "log.jsonl"}
 
 
 def test_fewer_scenes_than_lanes_still_train(tmp_path: Path) -> None:
@@ -119,15 +82,6 @@ def test_fewer_scenes_than_lanes_still_train(tmp_path: Path) -> None:
     Trainer(small, shard(), tmp_path).run()
 
     assert len(losses(tmp_path)) == 1
-
-
-def test_a_stage_trains_on_its_own_hours_only() -> None:
-    lanes = Lanes(RECIPE, shard(), range(2, 4), lanes=2)
-
-    heard = torch.cat([chunk.features for chunk in lanes.epoch(np.random.default_rng(1))])
-
-    own = torch.from_numpy(shard().features[2:4]).flatten(0, 1)
-    assert all((own == frame).all(dim=1).any() for frame in heard[::50, 0])
 
 
 def test_hours_that_were_not_composed_are_refused(tmp_path: Path) -> None:
