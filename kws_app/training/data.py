@@ -110,10 +110,10 @@ class Corpus:
             if samples is not None:
                 takes.append(samples[int(float(row["start_s"]) * RATE) : int(float(row["end_s"]) * RATE)])
 
-    def add_synthetic(self, root: Path, *, split: str = "train") -> None:
-        """Add what ``kws-train synthesize`` wrote to *root*: keywords, near misses and sentences."""
+    def add_synthetic(self, root: Path) -> None:
+        """Add the train split of what ``kws-train synthesize`` wrote to *root*: keywords, near misses, sentences."""
         for row in _rows(root / "manifest.tsv"):
-            if row.get("split", split) != split:
+            if row.get("split", "train") != "train":
                 continue
             clip = self._clip(root / row["path"], row | {"speaker": f"{row['engine']}/{row['voice']}"})
             if clip is None:

@@ -122,3 +122,19 @@ def test_a_speaker_in_two_splits_is_refused_by_name(recordings: Path) -> None:
 def test_a_folder_without_a_manifest_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"manifest\.tsv: no such file"):
         read(tmp_path)
+
+
+def test_what_synthesis_holds_back_is_not_trained_on(tmp_path: Path) -> None:
+    table(
+        tmp_path / "manifest.tsv",
+        ["path", "kind", "keyword", "engine", "voice", "split", "speech_start_s", "speech_end_s"],
+        "train.flac word smart_mirror espeak anna train 0.2 0.8",
+        "test.flac word smart_mirror espeak bob test 0.2 0.8",
+    )
+    audio(tmp_path / "train.flac", 1.0)
+    audio(tmp_path / "test.flac", 1.0)
+    corpus = Corpus()
+
+    corpus.add_synthetic(tmp_path)
+
+    assert [clip.speaker for clip in corpus.synthetic["smart_mirror"]] == ["espeak/anna"]
