@@ -1,0 +1,179 @@
+"""The network: bands out of cepstra, a level that follows the speaker, and state in one piece."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the training extra is not installed")
+
+from kws_app.arrays import RATE, Samples  # noqa: E402
+from kws_app.features.framing import Framing  # noqa: E402
+from kws_app.features.mfcc import Mfcc, MfccSettings  # noqa: E402
+from kws_app.training.network import Front, Network, NetworkSettings, inverse_dct  # noqa: E402
+from tests.conftest import spoken_words  # noqa: E402
+
+MFCC = MfccSettings(winlen=0.03, winstep=0.02, numcep=20, nfilt=20, appendEnergy=False, winfunc="hann")
+RISE_FRAMES, FALL_FRAMES = 5, 150
+"""0.1 s and 3 s in hops of 20 ms."""
+
+
+@pytest.fixture
+def front() -> Front:
+    return Front(MFCC, NetworkSettings())
+
+
+@pytest.fixture(params=[("GhostRNN", 1), ("GhostRNN", 2), ("FastGRNN", 1), ("GRU", 2)], ids=str)
+def network(request: pytest.FixtureRequest) -> Network:
+    cell, layers = request.param
+    return made(NetworkSettings(cell=cell, hidden=8, layers=layers))
+
+
+def made(settings: NetworkSettings) -> Network:
+    """A network of random weights, measured over a word or two."""
+    torch.manual_seed(0)
+    network = Network(MFCC, settings, 2)
+    network.front.measure(coefficients(spoken_words("rise", "fall")))
+    return network.eval()
+
+
+def coefficients(samples: Samples) -> torch.Tensor:
+    """Of one stream, ``(frames, 1, numcep)``."""
+    return torch.from_numpy(Mfcc(MFCC).compute(Framing(MFCC).push(samples)))[:, None]
+
+
+def bands_at(level: float, frames: int) -> torch.Tensor:
+    """The coefficients of frames in which every band has the same log energy."""
+    features = torch.zeros(frames, 1, MFCC.numcep)
+    features[..., 0] = math.sqrt(MFCC.nfilt) * level
+    return features
+
+
+def noise(deviation: float, seconds: float) -> Samples:
+    samples = np.random.default_rng(0).normal(scale=deviation, size=int(seconds * RATE))
+    return np.rint(samples).astype(np.int16)
+
+
+@pytest.mark.parametrize("ceplifter", [0, 22])
+def test_the_inverse_takes_the_references_cepstra_back_to_its_log_bands(ceplifter: int) -> None:
+    speech_features = pytest.importorskip("python_speech_features", reason="the definition is in the training extra")
+    mfcc = replace(MFCC, ceplifter=ceplifter)
+    parameters = asdict(mfcc) | {"winfunc": np.hanning}
+    of_bands = parameters.keys() - {"numcep", "ceplifter", "appendEnergy"}
+    samples = spoken_words("rise", "fall")
+
+    cepstra = speech_features.mfcc(samples, **parameters)
+
+    energies, _ = speech_features.fbank(samples, **{name: parameters[name] for name in of_bands})
+    np.testing.assert_allclose(cepstra @ inverse_dct(mfcc), np.log(energies), atol=1e-4)
+
+
+def test_the_level_rises_in_a_tenth_of_a_second(front: Front) -> None:
+    loud = 20.0
+
+    _, level = front.follow(bands_at(loud, RISE_FRAMES), torch.zeros(1, 1))
+
+    assert level.item() == pytest.approx((loud - front.floor) * (1 - 1 / math.e), rel=1e-4)
+
+
+def test_the_level_falls_in_three_seconds(front: Front) -> None:
+    silence = -30.0
+
+    _, level = front.follow(bands_at(silence, FALL_FRAMES), torch.full((1, 1), 10.0))
+
+    assert level.item() == pytest.approx(10 / math.e, rel=1e-4)
+
+
+def test_a_speaker_ten_times_as_loud_looks_the_same_once_the_level_has_settled(front: Front) -> None:
+    """20 dB move every log band by 4.6."""
+    quiet = noise(300, 10.0)
+    settled = slice(-50, None)
+
+    near, _ = front(coefficients(quiet * 10), torch.zeros(1, 1))
+    far, _ = front(coefficients(quiet), torch.zeros(1, 1))
+
+    torch.testing.assert_close(near[settled], far[settled], atol=0.1, rtol=0)
+
+
+def test_digital_silence_looks_like_a_quiet_room(front: Front) -> None:
+    """Their log bands are 35 apart."""
+    silence, _ = front(coefficients(np.zeros(RATE, np.int16)), torch.zeros(1, 1))
+    room, _ = front(coefficients(noise(0.5, 1.0)), torch.zeros(1, 1))
+
+    torch.testing.assert_close(silence, room, atol=1.0, rtol=0)
+
+
+def test_digital_silence_after_a_word_gives_finite_scores_and_state(network: Network) -> None:
+    samples = np.concatenate([spoken_words("rise"), np.zeros(10 * RATE, np.int16)])
+
+    logits, state = network(coefficients(samples), network.start(1))
+
+    assert logits.isfinite().all()
+    assert state.isfinite().all()
+
+
+def test_what_was_measured_has_mean_0_and_deviation_1(front: Front) -> None:
+    features = coefficients(spoken_words("rise", "fall"))
+
+    front.measure(features)
+
+    relative, _ = front.follow(features, torch.zeros(1, 1))
+    scaled = (relative - front.mean) / front.deviation
+    torch.testing.assert_close(scaled.mean(dim=(0, 1)), torch.zeros(MFCC.nfilt), atol=1e-4, rtol=0)
+    torch.testing.assert_close(scaled.std(dim=(0, 1)), torch.ones(MFCC.nfilt))
+
+
+def test_nothing_reaches_the_cells_beyond_six_deviations(front: Front) -> None:
+    normalised, _ = front(bands_at(1000, 1), torch.zeros(1, 1))
+
+    assert normalised.max() == 6
+
+
+def test_features_whose_first_coefficient_is_the_energy_are_refused() -> None:
+    with pytest.raises(ValueError, match="appendEnergy must be off"):
+        Network(replace(MFCC, appendEnergy=True), NetworkSettings(), 1)
+
+
+def test_a_new_network_scores_low(network: Network) -> None:
+    logits, _ = network(coefficients(noise(10, 1.0)), network.start(1))
+
+    assert torch.sigmoid(logits).max() < 0.1
+
+
+def test_the_state_is_the_level_and_then_every_cells_own(network: Network) -> None:
+    features = coefficients(spoken_words("rise"))
+
+    _, state = network(features, network.start(1))
+
+    level, *cells = state.split(network.parts, dim=1)
+    assert [part.shape[1] for part in cells] == [cell.state_size for cell in network.cells]
+    x, expected_level = network.front(features, torch.zeros(1, 1))
+    _, expected_first = network.cells[0](x, torch.zeros(1, network.parts[1]))
+    torch.testing.assert_close(level, expected_level)
+    torch.testing.assert_close(cells[0], expected_first)
+
+
+def test_one_frame_after_another_gives_what_all_at_once_give(network: Network) -> None:
+    features = coefficients(spoken_words("rise"))
+    unrolled, last = network(features, network.start(1))
+
+    state, stepped = network.start(1), []
+    for frame in features:
+        logits, state = network(frame[None], state)
+        stepped.append(logits)
+
+    torch.testing.assert_close(torch.cat(stepped), unrolled, atol=1e-5, rtol=0)
+    torch.testing.assert_close(state, last, atol=1e-5, rtol=0)
+
+
+def test_lanes_do_not_hear_each_other(network: Network) -> None:
+    rise, fall = coefficients(spoken_words("rise")), coefficients(spoken_words("fall"))
+
+    together, _ = network(torch.cat([rise, fall], dim=1), network.start(2))
+
+    for lane, features in enumerate((rise, fall)):
+        alone, _ = network(features, network.start(1))
+        torch.testing.assert_close(together[:, lane : lane + 1], alone, atol=1e-5, rtol=0)
