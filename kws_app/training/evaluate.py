@@ -82,7 +82,8 @@ class Evaluation:
                 high = middle
             else:
                 low = middle + 1
-        above = levels[low + 1] if low + 1 < len(levels) else 1.0
+        # Over the highest score there is none to stay below; a tenth more than that score is margin enough.
+        above = levels[low + 1] if low + 1 < len(levels) else 1.2 * levels[low]
         return min(1.0, math.ceil((levels[low] + above) / 2 * 1e4) / 1e4)
 
     def alarms(self, column: int, threshold: float) -> int:
