@@ -18,6 +18,7 @@ from kws_app.audio.source import Block
 from kws_app.config import load_config
 from kws_app.daemon.assembly import Assembly, assemble
 from kws_app.daemon.eventlog import EventLog
+from kws_app.daemon.memory import trim
 from kws_app.daemon.notify import Notifier
 from kws_app.daemon.signals import Signals
 from kws_app.daemon.watchdog import Watchdog
@@ -132,6 +133,7 @@ class Service:
         self._publish(self._pipeline.push(block.samples))
         if self._state == "starting":
             self._change("listening", self._listening, "READY=1")
+            trim()
         self._watchdog.beat(self._pipeline.frames)
 
     def _publish(self, events: Iterable[Event]) -> None:

@@ -60,7 +60,8 @@ class Model:
 class Stepper:
     """Streams through a model, one frame at a time.
 
-    ONNX Runtime reads and writes our buffers in place, which takes a fifth less than ``run`` (``benchmarks/step.py``).
+    ONNX Runtime reads and writes our buffers in place. That saves a fifth of what ``run`` takes, which pays for the
+    check that all scores are numbers (``benchmarks/step.py``).
     Two state buffers take turns: with one for both, the new state is written before the old one is read.
     """
 
