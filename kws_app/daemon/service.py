@@ -132,8 +132,8 @@ class Service:
             return
         self._publish(self._pipeline.push(block.samples))
         if self._state == "starting":
-            self._change("listening", self._listening, "READY=1")
             trim()
+            self._change("listening", self._listening, "READY=1")
         self._watchdog.beat(self._pipeline.frames)
 
     def _publish(self, events: Iterable[Event]) -> None:
