@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from dataclasses import asdict
 from datetime import date
@@ -11,7 +12,7 @@ from kws_app.model.card import CARD_SCHEMA, INPUT_SCALE, Card
 from kws_app.training.network import Network
 from kws_app.training.recipe import Recipe
 
-SMOOTHING_FRAMES = 5
+SMOOTHING_SECONDS = 0.1
 REFRACTORY_SECONDS = 1.0
 WARMUP_SECONDS = 0.3
 UNMEASURED = {"quiet": 0.9, "balanced": 0.5, "eager": 0.3}
@@ -38,13 +39,13 @@ def make_card(recipe: Recipe, network: Network, *, corpus: dict[str, Any], measu
                     "phrase": spoken.phrase or keyword.replace("_", " "),
                     "language": spoken.language,
                     "thresholds": measured[keyword]["thresholds"] if keyword in measured else UNMEASURED,
-                    "smoothing_frames": SMOOTHING_FRAMES,
+                    "smoothing_frames": math.ceil(round(SMOOTHING_SECONDS / recipe.step_seconds, 3)),
                     "refractory_seconds": REFRACTORY_SECONDS,
                 }
                 for keyword, spoken in recipe.keywords.items()
             ],
             "features": asdict(features) | {"input_scale": INPUT_SCALE},
-            "frame": {"hop_seconds": features.winstep, "stack": 1, "skip": 1},
+            "frame": {"hop_seconds": features.winstep, "stack": settings.stack, "skip": settings.stack},
             "warmup_seconds": WARMUP_SECONDS,
             "initial_state": None,
             "architecture": {

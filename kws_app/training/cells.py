@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 LONGEST_MEMORY = 50.0
-"""Frames; a second at a hop of 20 ms, longer than any of the words."""
+"""Steps; a second at a hop of 20 ms, longer than any of the words."""
 
 LARGEST_GROWTH = 5.0
 """How far a gradient may outgrow what the loss sent in, on its way back through time."""
@@ -45,13 +45,13 @@ class Cell(nn.Module):
         raise NotImplementedError
 
 
-def slow_gates(units: int) -> Tensor:
-    """Biases of an update gate that remembers for 1 to ``LONGEST_MEMORY`` frames, evenly spread.
+def slow_gates(units: int, longest: float) -> Tensor:
+    """Biases of an update gate that remembers for 1 to *longest* steps, evenly spread.
 
     Chrono initialisation (Tallec and Ollivier 2018, arXiv 1804.11188): with biases of zero every unit starts out
-    forgetting half of what it knows at each frame, and a word of 30 frames is long in coming.
+    forgetting half of what it knows at each step, and a word of 30 steps is long in coming.
     """
-    return torch.log(torch.empty(units).uniform_(1, LONGEST_MEMORY))
+    return torch.log(torch.empty(units).uniform_(1, longest))
 
 
 class GRU(Cell):
@@ -65,13 +65,13 @@ class GRU(Cell):
     Starts with orthogonal ``U`` and slow update gates.
     """
 
-    def __init__(self, d: int, n: int) -> None:
+    def __init__(self, d: int, n: int, *, memory: float = LONGEST_MEMORY) -> None:
         super().__init__()
         self.outputs = self.state_size = n
         self.gru = nn.GRU(d, n)  # keeps its rows in the order r, z, c
         for block in self.gru.weight_hh_l0.data.split(n):
             nn.init.orthogonal_(block)
-        self.gru.bias_ih_l0.data[n : 2 * n] = slow_gates(n)
+        self.gru.bias_ih_l0.data[n : 2 * n] = slow_gates(n, memory)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         Wr, Wz, Wc = (x @ self.gru.weight_ih_l0.T + self.gru.bias_ih_l0).chunk(3, dim=-1)
@@ -151,7 +151,7 @@ class GhostRNN(Cell):
     ``U`` learns from redundant input.
     """
 
-    def __init__(self, d: int, n: int, *, r: int = 2) -> None:
+    def __init__(self, d: int, n: int, *, r: int = 2, memory: float = LONGEST_MEMORY) -> None:
         super().__init__()
         if n % r:
             raise ValueError(f"the ratio must divide the hidden size: {n} is no multiple of {r}")
@@ -161,7 +161,7 @@ class GhostRNN(Cell):
         self.W = nn.Parameter(torch.empty(3 * m, d).uniform_(-bound, bound))  # rows z, rho, c
         self.U = nn.Parameter(torch.cat([nn.init.orthogonal_(torch.empty(m, n)) for _ in range(3)]))
         self.b = nn.Parameter(torch.zeros(3 * m))
-        self.b.data[:m] = slow_gates(m)
+        self.b.data[:m] = slow_gates(m, memory)
         self.b_c = nn.Parameter(torch.zeros(m))  # b_c', inside the reset
         self.Phi = nn.Parameter(nn.init.orthogonal_(torch.empty(n - m, m)))
         self.b_phi = nn.Parameter(torch.zeros(n - m))

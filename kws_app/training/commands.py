@@ -124,6 +124,7 @@ def add_export(subparsers: Any) -> None:
 def export_run(args: argparse.Namespace) -> int:
     """Write the model of a run."""
     from kws_app.training.export import export
+    from kws_app.training.lanes import steps_of
     from kws_app.training.train import read_checkpoint
 
     recipe = read_recipe(args.recipe)
@@ -131,7 +132,7 @@ def export_run(args: argparse.Namespace) -> int:
     corpus = _read_json(args.work / "corpus.json", "hours", "speakers")
     measured = _read_json(args.measured, "keywords")["keywords"] if args.measured else {}
     card = make_card(recipe, network, corpus=corpus, measured=measured)
-    scenes = read_shards([args.work / "scenes" / "0000.npz"]).features
-    model = export(network, card, args.out, scenes[:2].reshape(-1, scenes.shape[-1]))
+    scenes = read_shards([args.work / "scenes" / "0000.npz"]).features[:2]
+    model = export(network, card, args.out, steps_of(scenes.reshape(-1, scenes.shape[-1]), recipe.network.stack))
     print(f"{args.out}: {len(model)} bytes, {network.parameters_trained} parameters")
     return 0

@@ -26,7 +26,6 @@ from kws_app.wholefile import whole
 
 OPSET = 18
 IR_VERSION = 9
-STREAM_FRAMES = 3000  # a minute of 20 ms frames
 # The same numbers in another order: 1e-7 apart at first, but a trained recurrence stretches that for some frames.
 SAME_WEIGHTS_TOLERANCE = 0.02  # largest difference of a score; an error in the graph makes tenths
 INT8_TOLERANCE = 0.02  # mean absolute difference of scores, int8 against float weights
@@ -93,7 +92,10 @@ def step_graph(network: Network, card: Card, *, int8: bool = True) -> bytes:
         helper.make_graph(
             graph.nodes,
             "step",
-            [_value("features", network.front.bands.shape[0]), _value("state", sum(network.parts))],
+            [
+                _value("features", network.front.stack * network.front.bands.shape[0]),
+                _value("state", sum(network.parts)),
+            ],
             [_value("scores", network.head.out_features), _value("next_state", sum(network.parts))],
             graph.initialisers,
         ),
@@ -112,18 +114,27 @@ def _value(name: str, size: int) -> onnx.ValueInfoProto:
 
 def _front(graph: _Graph, front: Front, features: str, level: str) -> tuple[str, str]:
     """:class:`Front`: bands above the floor, less the level that follows them, scaled and clamped."""
-    floor = graph.constant([-front.floor])
-    bands = graph.add("Softplus", graph.add("Gemm", features, graph.matrix(front.bands), floor))
+    matrix, floor = graph.matrix(front.bands), graph.constant([-front.floor])
+    relative = []
+    for frame in graph.split(features, [front.bands.shape[0]] * front.stack):
+        bands = graph.add("Softplus", graph.add("Gemm", frame, matrix, floor))
+        level = _followed(graph, front, bands, level)
+        relative.append(graph.add("Sub", bands, level))
+    x = relative[0] if front.stack == 1 else graph.add("Concat", *relative, axis=1)
+    scale, shift = 1 / front.deviation.numpy(), -front.mean.numpy() / front.deviation.numpy()
+    scaled = graph.add("Mul", x, graph.constant(np.tile(scale, front.stack)))
+    shifted = graph.add("Add", scaled, graph.constant(np.tile(shift, front.stack)))
+    limits = (graph.constant(-CLAMP), graph.constant(CLAMP))
+    return graph.add("Clip", shifted, *limits), level
+
+
+def _followed(graph: _Graph, front: Front, bands: str, level: str) -> str:
+    """The level after these bands."""
     mean = graph.add("ReduceMean", bands, graph.constant([1], np.int64), keepdims=1)
     difference = graph.add("Sub", mean, level)
     rises = graph.add("Greater", difference, graph.constant([0.0]))
     speed = graph.add("Where", rises, graph.constant([front.rise]), graph.constant([front.fall]))
-    level = graph.add("Add", level, graph.add("Mul", speed, difference))
-    scale, shift = 1 / front.deviation.numpy(), -front.mean.numpy() / front.deviation.numpy()
-    scaled = graph.add("Mul", graph.add("Sub", bands, level), graph.constant(scale))
-    shifted = graph.add("Add", scaled, graph.constant(shift))
-    limits = (graph.constant(-CLAMP), graph.constant(CLAMP))
-    return graph.add("Clip", shifted, *limits), level
+    return str(graph.add("Add", level, graph.add("Mul", speed, difference)))
 
 
 def _cell(graph: _Graph, cell: Cell, x: str, state: str) -> tuple[str, str]:
@@ -178,7 +189,7 @@ def _gru(graph: _Graph, cell: GRU, x: str, h: str) -> tuple[str, str]:
 
 
 def stream_scores(model: Model, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Scores ``(frames, keywords)`` of *features* ``(frames, coefficients)``, one step a frame, as the daemon steps."""
+    """Scores ``(steps, keywords)`` of *features* ``(steps, stack * coefficients)``, stepped as the daemon does."""
     stepper = model.stepper()
     return np.stack([stepper.step(frame[None])[0].copy() for frame in features])
 
@@ -194,7 +205,7 @@ def export(network: Network, card: Card, path: Path, features: npt.NDArray[np.fl
     """Write *path* if the file is the network; returns its bytes.
 
     Args:
-        features: float32 ``(frames, coefficients)``, a long stream of real features to compare over.
+        features: float32 ``(steps, stack * coefficients)``, a long stream of real features to compare over.
 
     Raises:
         ModelError: the graph differs from the network it was made from, or int8 changes the scores too much.
@@ -204,7 +215,7 @@ def export(network: Network, card: Card, path: Path, features: npt.NDArray[np.fl
     stepped = stream_scores(Model(path, graph), features)
     same = float(np.abs(stepped - network_scores(quantized(network), features)).max())
     if not same <= SAME_WEIGHTS_TOLERANCE:
-        raise ModelError(f"{path}: not written: graph and network differ by {same:.2g} over {len(features)} frames")
+        raise ModelError(f"{path}: not written: graph and network differ by {same:.2g} over {len(features)} steps")
     cost = float(np.abs(stepped - network_scores(network, features)).mean())
     if not cost <= INT8_TOLERANCE:
         raise ModelError(f"{path}: not written: int8 weights change the scores by {cost:.2g} on average")

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from kws_app.features.mfcc import MfccSettings, dct, lifter
 from kws_app.schema import setting
-from kws_app.training.cells import GRU, Cell, FastGRNN, GhostRNN
+from kws_app.training.cells import GRU, LONGEST_MEMORY, Cell, FastGRNN, GhostRNN
 
 CLAMP = 6.0
 RISE_SECONDS, FALL_SECONDS = 0.1, 3.0
@@ -34,13 +34,15 @@ class NetworkSettings:
     hidden: int = setting(160, between=(4, 1024), help="units a layer, ghosts included")
     layers: int = setting(1, between=(1, 4), help="cells on top of one another")
     ratio: int = setting(2, between=(2, 8), help="GhostRNN: units to intrinsic units")
+    stack: int = setting(1, between=(1, 8), help="frames that a step takes side by side; it runs once for all of them")
     floor: float = setting(3.0, between=(-36, 20), help="log energy added to every band; 3 is -80 dBFS of white noise")
 
 
 class Front(nn.Module):
     """MFCCs to normalised log-mel bands; its state is one number, the level followed.
 
-    ``features`` float32 ``(frames, batch, numcep)``, state ``(batch, 1)``; gives ``(frames, batch, nfilt)``.
+    ``features`` float32 ``(steps, batch, stack * numcep)``, state ``(batch, 1)``; gives ``(steps, batch, stack *
+    nfilt)``.
     """
 
     state_size = 1
@@ -49,7 +51,7 @@ class Front(nn.Module):
         super().__init__()
         if mfcc.appendEnergy:
             raise ValueError("appendEnergy must be off: the log energy in coefficient 0 hides the DCT's own")
-        self.floor = settings.floor
+        self.stack, self.floor = settings.stack, settings.floor
         self.rise = 1 - math.exp(-mfcc.winstep / RISE_SECONDS)
         self.fall = 1 - math.exp(-mfcc.winstep / FALL_SECONDS)
         self.register_buffer("bands", torch.from_numpy(inverse_dct(mfcc)))  # (numcep, nfilt)
@@ -57,11 +59,13 @@ class Front(nn.Module):
         self.register_buffer("deviation", torch.ones(mfcc.nfilt))
 
     def forward(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        relative, state = self.follow(features, state)
-        return ((relative - self.mean) / self.deviation).clamp(-CLAMP, CLAMP), state
+        frames = features.unflatten(2, (self.stack, -1)).transpose(1, 2).flatten(0, 1)
+        relative, state = self.follow(frames, state)
+        x = ((relative - self.mean) / self.deviation).clamp(-CLAMP, CLAMP)
+        return x.unflatten(0, (-1, self.stack)).transpose(1, 2).flatten(2), state
 
     def follow(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Bands relative to the level that follows their mean; level and bands count from the floor."""
+        """Bands of ``(frames, batch, numcep)`` relative to the level that follows their mean, both from the floor."""
         bands = nn.functional.softplus(features @ self.bands - self.floor)
         level, levels = state, []
         for mean in bands.mean(dim=-1, keepdim=True):
@@ -90,7 +94,7 @@ class Network(nn.Module):
         super().__init__()
         self.front = Front(mfcc, settings)
         cells: list[Cell] = []
-        width = mfcc.nfilt
+        width = settings.stack * mfcc.nfilt
         for _ in range(settings.layers):
             cells.append(make_cell(settings, width))
             width = cells[-1].outputs
@@ -110,15 +114,19 @@ class Network(nn.Module):
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one frame."""
-        return self.front.bands.numel() + sum(cell.macs for cell in self.cells) + self.head.weight.numel()
+        """Multiply-accumulates of one step."""
+        return (
+            self.front.stack * self.front.bands.numel()
+            + sum(cell.macs for cell in self.cells)
+            + self.head.weight.numel()
+        )
 
     def start(self, batch: int) -> Tensor:
         """The state of a stream that begins: zeros."""
         return torch.zeros(batch, sum(self.parts))
 
     def forward(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits ``(frames, batch, keywords)`` of ``(frames, batch, numcep)``, and the next state."""
+        """Return logits ``(steps, batch, keywords)`` of ``(steps, batch, stack * numcep)``, and the next state."""
         level, rest = state.split([1, state.shape[1] - 1], dim=1)
         x, level = self.front(features, level)
         logits, rest = self.trunk(x, rest)
@@ -135,9 +143,13 @@ class Network(nn.Module):
 
 def make_cell(settings: NetworkSettings, width: int) -> Cell:
     """A cell of *settings* with *width* inputs."""
-    if settings.cell == "GhostRNN":
-        return GhostRNN(width, settings.hidden, r=settings.ratio)
-    return {"FastGRNN": FastGRNN, "GRU": GRU}[settings.cell](width, settings.hidden)
+    memory = LONGEST_MEMORY / settings.stack
+    match settings.cell:
+        case "GhostRNN":
+            return GhostRNN(width, settings.hidden, r=settings.ratio, memory=memory)
+        case "GRU":
+            return GRU(width, settings.hidden, memory=memory)
+    return FastGRNN(width, settings.hidden)
 
 
 def inverse_dct(mfcc: MfccSettings) -> np.ndarray:

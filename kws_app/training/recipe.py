@@ -71,6 +71,16 @@ class Recipe:
     loss: LossSettings = field(default_factory=LossSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
 
+    @property
+    def step_seconds(self) -> float:
+        """From one step of the network to the next."""
+        return self.network.stack * self.features.winstep
+
+    @property
+    def step_reach_seconds(self) -> float:
+        """How much sound a step sees."""
+        return self.features.winlen + (self.network.stack - 1) * self.features.winstep
+
 
 def read_recipe(name: str) -> Recipe:
     """The recipe of that name that came with the project, or the one in the file of that path.

@@ -129,10 +129,11 @@ class Trainer:
 
     def _mask_bands(self, x: torch.Tensor, rng: np.random.Generator) -> None:
         """Set a random group of bands to their mean in some lanes (SpecAugment, arXiv 1904.08779)."""
+        bands = x.unflatten(2, (self._recipe.network.stack, -1))
         for lane in np.flatnonzero(rng.random(x.shape[1]) < self._recipe.schedule.masked_lanes):
-            width = int(rng.integers(1, x.shape[2] // 5 + 1))
-            start = int(rng.integers(x.shape[2] - width + 1))
-            x[:, lane, start : start + width] = 0
+            width = int(rng.integers(1, bands.shape[3] // 5 + 1))
+            start = int(rng.integers(bands.shape[3] - width + 1))
+            bands[:, lane, :, start : start + width] = 0
 
     def _step(self, positive: torch.Tensor, negative: torch.Tensor, step: int) -> None:
         """One update; *step* counts from the stage's start."""

@@ -14,8 +14,9 @@ from kws_app.errors import ModelError  # noqa: E402
 from kws_app.features.mfcc import MfccSettings  # noqa: E402
 from kws_app.model.card import Card  # noqa: E402
 from kws_app.model.stepper import Model, load_model  # noqa: E402
-from kws_app.training.card import make_card  # noqa: E402
+from kws_app.training.card import SMOOTHING_SECONDS, make_card  # noqa: E402
 from kws_app.training.export import export, network_scores, step_graph, stream_scores  # noqa: E402
+from kws_app.training.lanes import steps_of  # noqa: E402
 from kws_app.training.network import Network, NetworkSettings  # noqa: E402
 from kws_app.training.quantize import quantized  # noqa: E402
 from kws_app.training.recipe import KeywordRecipe, Recipe  # noqa: E402
@@ -29,18 +30,18 @@ INT8_TOLERANCE = 0.05
 """Largest change of any score over that minute; weights of random networks, which round worse than trained ones."""
 
 
-def recipe(cell: str, *, layers: int = 1) -> Recipe:
+def recipe(cell: str, *, layers: int = 1, stack: int = 1) -> Recipe:
     return Recipe(
         name="test",
         keywords={"one": KeywordRecipe(), "two_words": KeywordRecipe()},
         features=MFCC,
-        network=NetworkSettings(cell=cell, hidden=24, layers=layers),
+        network=NetworkSettings(cell=cell, hidden=24, layers=layers, stack=stack),
     )
 
 
-def made(cell: str, *, layers: int = 1) -> tuple[Network, Card]:
+def made(cell: str, *, layers: int = 1, stack: int = 1) -> tuple[Network, Card]:
     torch.manual_seed(3)
-    wanted = recipe(cell, layers=layers)
+    wanted = recipe(cell, layers=layers, stack=stack)
     network = Network(MFCC, wanted.network, 2)
     network.front.measure(torch.from_numpy(features(200))[:, None])
     torch.nn.init.zeros_(network.head.bias)
@@ -67,6 +68,17 @@ def test_the_float_graph_steps_to_the_networks_scores(cell: str, layers: int) ->
     scores = stepped(step_graph(network, card, int8=False))
 
     np.testing.assert_allclose(scores, network_scores(network, features()), atol=FLOAT_TOLERANCE)
+
+
+def test_a_graph_that_takes_two_frames_a_step_steps_to_the_networks_scores() -> None:
+    network, card = made("GhostRNN", stack=2)
+    pairs = steps_of(features(), 2)
+
+    scores = stream_scores(Model(Path("model.onnx"), step_graph(network, card)), pairs)
+
+    np.testing.assert_allclose(scores, network_scores(quantized(network), pairs), atol=FLOAT_TOLERANCE)
+    assert (card.frame.stack, card.frame.skip) == (2, 2)
+    assert card.keywords[0].smoothing_frames * card.frame.skip * MFCC.winstep >= SMOOTHING_SECONDS
 
 
 @pytest.mark.parametrize("cell", ["GhostRNN", "FastGRNN", "GRU"])

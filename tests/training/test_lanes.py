@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -51,3 +53,19 @@ def test_chunks_are_cut_at_another_place_every_epoch() -> None:
     one, two = (next(lanes.epoch(rng)).features for _ in range(2))
 
     assert not torch.equal(one, two)
+
+
+def test_a_network_of_two_frames_a_step_hears_the_same_streams_in_half_the_steps() -> None:
+    pairs = replace(RECIPE, network=replace(RECIPE.network, stack=2))
+
+    single = Lanes(RECIPE, shard(), range(8), lanes=4)
+    double = Lanes(pairs, shard(), range(8), lanes=4)
+
+    stream = torch.cat([chunk.features for chunk in double.epoch(np.random.default_rng(1))])[:, 0]
+    scenes = torch.from_numpy(shard().features).unflatten(1, (-1, 2)).flatten(2).flatten(0, 1)
+    assert all((scenes == step).all(dim=1).any() for step in stream)
+    assert double.chunks == single.chunks
+    asked = [
+        sum(len(chunk.targets.lane) for chunk in lanes.epoch(np.random.default_rng(1))) for lanes in (single, double)
+    ]
+    assert asked[1] == pytest.approx(asked[0], rel=0.2)

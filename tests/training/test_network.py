@@ -115,6 +115,16 @@ def test_digital_silence_after_a_word_gives_finite_scores_and_state(network: Net
     assert state.isfinite().all()
 
 
+def test_frames_side_by_side_are_normalised_as_they_are_one_by_one() -> None:
+    features = coefficients(spoken_words("rise"))[:100]
+
+    pairs, level = Front(MFCC, NetworkSettings(stack=2))(features.reshape(50, 1, -1), torch.zeros(1, 1))
+
+    one_by_one, last = Front(MFCC, NetworkSettings())(features, torch.zeros(1, 1))
+    torch.testing.assert_close(pairs.reshape(100, 1, -1), one_by_one)
+    torch.testing.assert_close(level, last)
+
+
 def test_what_was_measured_has_mean_0_and_deviation_1(front: Front) -> None:
     features = coefficients(spoken_words("rise", "fall"))
 
