@@ -60,11 +60,11 @@ def test_what_is_spoken_arrives_bit_for_bit_and_nothing_is_missing(server: Virtu
     noise = np.random.default_rng(6).normal(scale=3000, size=2 * DEVICE_RATE).astype(np.int16)
 
     with Microphone(AudioSettings()) as microphone:
-        server.speak(noise)
+        server.feeder.speak(noise)
         heard = hear(microphone, 3)
 
     assert heard.std() > 1000
-    assert len(place_in(server.fed[:, 0], heard)) == 1
+    assert len(place_in(server.feeder.fed[:, 0], heard)) == 1
 
 
 @pytest.mark.parametrize("device", [None, 0, 1, "Virtual Microphone", "virtual mic", "default"])
@@ -112,7 +112,7 @@ def test_a_device_that_is_listed_but_does_not_open_says_why(server: VirtualMicro
 def test_a_stalled_device_gives_empty_blocks_and_then_ends_in_an_error(server: VirtualMicrophone) -> None:
     with Microphone(AudioSettings(silence_timeout_seconds=1)) as microphone:
         hear(microphone, 0.1)
-        server.stall()
+        server.feeder.stall()
         begin = time.monotonic()
         empty: list[Block] = []
 
@@ -126,10 +126,10 @@ def test_a_stalled_device_gives_empty_blocks_and_then_ends_in_an_error(server: V
 def test_a_device_that_delivers_again_is_heard_again(server: VirtualMicrophone) -> None:
     with Microphone(AudioSettings()) as microphone:
         hear(microphone, 0.1)
-        server.stall()
+        server.feeder.stall()
         next(block for block in microphone.blocks() if not len(block.samples))
 
-        server.resume()
+        server.feeder.resume()
 
         assert len(hear(microphone, 0.1))
 

@@ -1,29 +1,26 @@
 """A microphone without a sound card: a private PulseAudio server whose source reads what a thread feeds it.
 
 Nothing outside a temporary directory is touched, and a client reaches it by environment variables alone, so any number
-of them can run beside each other. The thread feeds 10 ms at a time at the pace of a real card: faint noise, or what
-the test wants said.
+of them can run beside each other.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import time
-from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 
-Audio = npt.NDArray[np.int16]
+from tests.system.feeder import Feeder
 
 DEVICES = """\
 pcm."Virtual Microphone" { type pulse }
@@ -32,7 +29,6 @@ ctl.!default { type pulse }
 """
 """All of ALSA's configuration, in place of the system's. PortAudio finds 44100 Hz and 32 channels at such a device."""
 
-CHUNKS_PER_SECOND = 100
 UP_WITHIN_SECONDS = 10
 
 
@@ -43,28 +39,29 @@ class VirtualMicrophone:
         rate: frames a second of what is fed. Whatever a client opens, the server converts; at 44100 Hz, which is what
             PortAudio takes for the device's own rate, it passes on what was fed, bit for bit.
         channels: of what is fed.
+        devices: ALSA's configuration, in place of one that lists these two.
+
+    Attributes:
+        feeder: what it hears.
     """
 
-    def __init__(self, *, rate: int = 16_000, channels: int = 1) -> None:
+    def __init__(self, *, rate: int = 16_000, channels: int = 1, devices: str = DEVICES) -> None:
         self.rate, self.channels = rate, channels
         self._directory = Path(tempfile.mkdtemp(prefix="virtual-microphone-"))
+        self._devices = devices
         self._server: subprocess.Popen[bytes] | None = None
-        self._feeder = threading.Thread(target=self._feed, name="virtual microphone")
-        self._ended, self._stalled, self._all_said = threading.Event(), threading.Event(), threading.Event()
-        self._to_say: deque[Audio] = deque()
-        self._fed: list[Audio] = []
+        self.feeder = self._new_feeder("mic")
 
     def __enter__(self) -> Self:
         if shutil.which("pulseaudio") is None:
             pytest.skip("needs pulseaudio and libasound2-plugins")
-        (self._directory / "asound.conf").write_text(DEVICES, encoding="utf-8")
+        self.list_devices(self._devices)
         self.start_server()
-        self._feeder.start()
+        self.feeder.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._feeder.join()
+        self.feeder.stop()
         self.kill_server()
         shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -77,53 +74,53 @@ class VirtualMicrophone:
             "XDG_CONFIG_HOME": f"{place}/config",
             "PULSE_RUNTIME_PATH": f"{place}/runtime",
             "PULSE_STATE_PATH": f"{place}/state",
-            "PULSE_SERVER": f"unix:{place}/native",
+            "PULSE_SERVER": f"unix:{self.socket}",
             "ALSA_CONFIG_PATH": f"{place}/asound.conf",
             "JACK_NO_START_SERVER": "1",
         }
         return {**os.environ, **private, "DBUS_SESSION_BUS_ADDRESS": "disabled:"}
 
-    def speak(self, samples: Audio) -> None:
-        """Say *samples*, ``(n,)`` or ``(n, channels)`` at the microphone's own rate, as soon as all before is said."""
-        frames = np.asarray(samples, np.int16)
-        self._all_said.clear()
-        self._to_say.append(np.broadcast_to(frames.reshape(len(frames), -1), (len(frames), self.channels)))
-
-    def wait_until_said(self, timeout: float = 60) -> None:
-        """Return when the server has taken all that was to be said."""
-        if not self._all_said.wait(timeout):
-            raise TimeoutError(f"the virtual microphone did not say everything within {timeout} s")
-
-    @property
-    def fed(self) -> Audio:
-        """All that the server has taken so far, ``(n, channels)``."""
-        return np.concatenate([*self._fed, np.empty((0, self.channels), np.int16)])
-
-    def stall(self) -> None:
-        """Deliver nothing, as a card that hangs, until ``resume``."""
-        self._stalled.set()
-
-    def resume(self) -> None:
-        """Deliver again; what was not delivered meanwhile never happened."""
-        self._stalled.clear()
+    def list_devices(self, devices: str) -> None:
+        """Give clients that look from now on this configuration of ALSA."""
+        (self._directory / "asound.conf").write_text(devices, encoding="utf-8")
 
     def unplug(self) -> None:
-        """Take the microphone away; the audio server stays."""
-        command = ["pactl", "unload-module", "module-pipe-source"]
-        subprocess.run(command, env=self.environment(), check=True)
+        """Take every microphone away; the audio server stays."""
+        self.control("unload-module", "module-pipe-source")
 
-    def start_server(self) -> None:
-        """Bring the audio server up and wait until clients can connect."""
-        fifo = self._fifo
-        fifo.unlink(missing_ok=True)  # left over from a server that was killed, it would keep the source away
-        source = f"source_name=mic file={fifo} format=s16le rate={self.rate} channels={self.channels}"
+    def plug_in(self, source: str = "mic") -> None:
+        """Bring the microphone (back), or another one."""
+        self._fifo(source).unlink(missing_ok=True)
+        self.control("load-module", "module-pipe-source", *self._arguments(source))
+
+    @contextmanager
+    def another(self) -> Iterator[Feeder]:
+        """A second microphone, "other", on the same server; what it hears."""
+        feeder = self._new_feeder("other")
+        self.plug_in("other")
+        feeder.start()
+        try:
+            yield feeder
+        finally:
+            feeder.stop()
+
+    def control(self, *words: str) -> None:
+        """Ask the server for something (pactl)."""
+        subprocess.run(
+            ["pactl", *words], env=self.environment(), check=True, timeout=UP_WITHIN_SECONDS, stdout=subprocess.DEVNULL
+        )
+
+    def start_server(self, *, plugged_in: bool = True) -> None:
+        """Bring the audio server up, with its microphone or without, and wait until clients can connect."""
+        self._fifo("mic").unlink(missing_ok=True)  # left over from a server that was killed, it keeps the source away
+        source = ["-L", " ".join(["module-pipe-source", *self._arguments("mic")])]
         self._server = subprocess.Popen(
             [
                 *("pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"),
                 *("--disable-shm=yes", "--realtime=no", "--high-priority=no"),
-                *("-L", f"module-pipe-source {source}"),
+                *(source if plugged_in else []),
                 # Last: a client that can connect must find the source.
-                *("-L", f"module-native-protocol-unix auth-anonymous=1 socket={self._socket}"),
+                *("-L", f"module-native-protocol-unix auth-anonymous=1 socket={self.socket}"),
             ],
             env=self.environment(),
             stderr=subprocess.DEVNULL,
@@ -134,59 +131,37 @@ class VirtualMicrophone:
                 raise RuntimeError(f"pulseaudio did not come up (status {self._server.poll()})")
             time.sleep(0.005)
 
-    def kill_server(self) -> None:
-        """Let the audio server die without a farewell."""
+    def kill_server(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Let the audio server die: without a farewell, or by another signal."""
         assert self._server is not None
-        self._server.kill()
+        self._server.send_signal(number)
         self._server.wait()
 
-    @property
-    def _fifo(self) -> Path:
-        return self._directory / "microphone.fifo"
+    @contextmanager
+    def hung_server(self) -> Iterator[None]:
+        """The audio server stands still and answers nobody."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._server.send_signal(signal.SIGCONT)
 
     @property
-    def _socket(self) -> Path:
+    def socket(self) -> Path:
+        """Where clients reach the server."""
         return self._directory / "native"
+
+    def _new_feeder(self, source: str) -> Feeder:
+        return Feeder(self._fifo(source), rate=self.rate, channels=self.channels)
+
+    def _arguments(self, source: str) -> list[str]:
+        shape = f"format=s16le rate={self.rate} channels={self.channels}"
+        return [f"source_name={source}", f"file={self._fifo(source)}", *shape.split()]
+
+    def _fifo(self, source: str) -> Path:
+        return self._directory / f"{source}.fifo"
 
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as client:
-            return client.connect_ex(str(self._socket)) == 0
-
-    def _feed(self) -> None:
-        rng = np.random.default_rng(0)
-        count = self.rate // CHUNKS_PER_SECOND
-        begin, chunks = time.monotonic(), 0
-        descriptor = -1
-        while not self._ended.wait(max(0.0, begin + chunks / CHUNKS_PER_SECOND - time.monotonic())):
-            chunks += 1
-            if self._stalled.is_set():
-                continue
-            chunk = self._next_chunk(rng.integers(-1, 2, (count, self.channels), np.int16))
-            try:
-                if descriptor < 0:
-                    descriptor = os.open(self._fifo, os.O_WRONLY | os.O_NONBLOCK)
-                os.write(descriptor, chunk.tobytes())
-                self._fed.append(chunk)
-            except BlockingIOError:
-                pass  # the server does not read: a card would drop this, too
-            except OSError:  # no server, or another one
-                descriptor = _closed(descriptor)
-        _closed(descriptor)
-
-    def _next_chunk(self, noise: Audio) -> Audio:
-        """Speech as far as there is any, over *noise* for the rest."""
-        wanted = len(noise)
-        if not self._to_say:
-            self._all_said.set()
-            return noise
-        said = self._to_say.popleft()
-        if len(said) > wanted:
-            self._to_say.appendleft(said[wanted:])
-        return np.concatenate([said[:wanted], noise[len(said) :]])
-
-
-def _closed(descriptor: int) -> int:
-    if descriptor >= 0:
-        with contextlib.suppress(OSError):
-            os.close(descriptor)
-    return -1
+            return client.connect_ex(str(self.socket)) == 0
