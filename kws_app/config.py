@@ -7,17 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kws_app.audio.microphone import AudioSettings
-from kws_app.errors import ConfigError, Fault, NoPermissionError
+from kws_app.configfile import find_config, text_of
+from kws_app.directories import ControlSettings, StateSettings
+from kws_app.errors import Fault
 from kws_app.hooks import Kinds
 from kws_app.hooks.runner import HookSettings
 from kws_app.log import LogSettings
-from kws_app.model.shipped import DEFAULT_MODEL, find_shipped, is_there
+from kws_app.model.shipped import DEFAULT_MODEL, find_shipped
 from kws_app.pipeline import KeywordSettings
 from kws_app.schema import read, setting
-from kws_app.yamltree import MOST_CHARACTERS
-
-PLACES = (Path("config.yaml"), Path("/etc/kws-app/config.yaml"))
-"""Where the configuration is looked for when none is named; the first that is there counts, alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +39,8 @@ class Config:
         default_factory=_computer, help="the words to listen for, by their identifier on the model's card"
     )
     hooks: tuple[HookSettings, ...] = setting((), variants=Kinds(), help="what happens then")
+    state: StateSettings = field(default_factory=StateSettings)
+    control: ControlSettings = field(default_factory=ControlSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
 
@@ -79,20 +79,8 @@ def load_config(file: Path | None) -> LoadedConfig:
         NoPermissionError: this user may not read it.
     """
     if file is None:
-        file = next((place for place in PLACES if is_there(place)), None)
+        file = find_config()
     if file is None:
         return LoadedConfig(Config(), None, {})
-    reading = read(_text(file), Config, file=str(file))
+    reading = read(text_of(file), Config, file=str(file))
     return LoadedConfig(reading.value, file, reading.lines)
-
-
-def _text(file: Path) -> str:
-    try:
-        with file.open(encoding="utf-8-sig") as opened:
-            return opened.read(MOST_CHARACTERS + 1)
-    except PermissionError as error:
-        raise NoPermissionError(f"{file}: this user may not read it") from error
-    except OSError as error:
-        raise ConfigError(Fault(str(file), None, "", f"cannot be read: {error.strerror}")) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(Fault(str(file), None, "", f"is not UTF-8 text (byte {error.start})")) from error

@@ -32,6 +32,25 @@ ChangedModel = Callable[[Callable[[Any], object]], Path]
 """Given a change of an ONNX protobuf, writes the tiny model so changed and returns its path."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _daemons_in_directories_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps sockets and state of the daemons that tests start out of the system's directories."""
+    with pytest.MonkeyPatch.context() as environment:
+        _use_directories(environment, tmp_path_factory.mktemp("session"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _daemons_that_know_nothing_of_earlier_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _use_directories(monkeypatch, tmp_path)
+
+
+def _use_directories(environment: pytest.MonkeyPatch, folder: Path) -> None:
+    """As systemd does."""
+    environment.setenv("RUNTIME_DIRECTORY", str(folder / "run"))
+    environment.setenv("STATE_DIRECTORY", str(folder / "state"))
+
+
 @pytest.fixture(scope="session")
 def tiny_model() -> Path:
     """A real GhostRNN of 7 kB that hears two words, "rise" and "fall"; scripts/make_tiny_model.py trained it."""

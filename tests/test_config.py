@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-import kws_app.config
+import kws_app.configfile
 from kws_app.config import Config, LoadedConfig, load_config
 from kws_app.errors import ConfigError, NoPermissionError
 from kws_app.events import Event
@@ -130,7 +130,7 @@ def test_a_file_named_without_a_folder_has_the_current_one(tmp_path: Path, monke
 
 def test_the_current_folders_file_counts_before_the_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here, system = tmp_path / "config.yaml", tmp_path / "etc.yaml"
-    monkeypatch.setattr(kws_app.config, "PLACES", (here, system))
+    monkeypatch.setattr(kws_app.configfile, "PLACES", (here, system))
 
     assert load_config(None) == LoadedConfig(Config(), None, {})
     written(system, "log: {level: debug}")

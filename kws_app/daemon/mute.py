@@ -1,0 +1,73 @@
+"""Being muted, kept in a file: who wanted silence still has it when the daemon or the board starts again."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kws_app.errors import OutputError
+from kws_app.wholefile import whole
+
+logger = logging.getLogger(__name__)
+
+FILE = "mute.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """A wish for silence.
+
+    Attributes:
+        until: when it ends, timezone-aware; None: when somebody says so.
+        release: the microphone is closed, and not only unheard.
+    """
+
+    until: datetime | None = None
+    release: bool = False
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether its time has come."""
+        return self.until is not None and self.until <= now
+
+
+class MuteStore:
+    """Keeps a mute in *folder*, which is made when it is needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+
+    def read(self, now: datetime) -> Mute | None:
+        """The mute that holds *now*. A file that cannot be read is none: it is said, and the daemon listens."""
+        try:
+            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            until = kept["until"] and datetime.fromisoformat(kept["until"]).astimezone(UTC)
+            mute = Mute(until=until, release=kept["release"] is True)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            logger.warning("%s: cannot be read, so nothing is muted: %s", self._path, error)
+            return None
+        return None if mute.is_over(now) else mute
+
+    def write(self, mute: Mute | None) -> None:
+        """Keep *mute*, or forget the one that was kept.
+
+        Raises:
+            OutputError: the file cannot be written, or removed; a restart would bring back what was before.
+        """
+        try:
+            if mute is None:
+                self._path.unlink(missing_ok=True)
+                return
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self._path}: cannot be written: {error.strerror}") from error
+        until = None if mute.until is None else mute.until.astimezone(UTC).isoformat()
+        with whole(self._path) as file:
+            file.write(json.dumps({"until": until, "release": mute.release}).encode())
+            file.flush()
+            os.fsync(file.fileno())  # boards are switched off by pulling the plug
