@@ -11,6 +11,7 @@ import torch
 from kws_app.arrays import Coefficients
 from kws_app.training.losses import TargetMaker, Targets
 from kws_app.training.recipe import Recipe
+from kws_app.training.remix import Remix, RemixSettings
 from kws_app.training.scenes import Shard
 
 
@@ -50,6 +51,9 @@ class Lanes:
         for scene, keyword, start, end in shard.events.tolist():
             seconds = (start / recipe.features.samplerate, end / recipe.features.samplerate)
             self._words.setdefault(scene, []).append((keyword, *seconds))
+        wordless = np.array([scene for scene in scenes if scene not in self._words])
+        wanted = recipe.remix != RemixSettings()
+        self._remix = Remix(recipe.remix, recipe.features, shard.features, wordless) if wanted else None
 
     @property
     def chunks(self) -> int:
@@ -66,13 +70,17 @@ class Lanes:
         scenes = len(self._scenes) // self._lanes
         order = rng.permutation(self._scenes)[: scenes * self._lanes].reshape(self._lanes, scenes)
         first = int(rng.integers(self._steps))
+        mix = self._remix.draw(rng, order) if self._remix else None
         for chunk in range(self.chunks):
             steps = np.arange(first, first + self._steps) + chunk * self._steps
-            scene = order[:, steps // self._length].T  # (steps, lanes)
+            place = steps // self._length
+            scene = order[:, place].T  # (steps, lanes)
             frames = (steps % self._length)[:, np.newaxis] * self._stack + np.arange(self._stack)
-            features = self._features[scene[:, :, np.newaxis], frames[:, np.newaxis]]
+            features = torch.from_numpy(self._features[scene[:, :, np.newaxis], frames[:, np.newaxis]])
+            if self._remix and mix:
+                features = self._remix.apply(mix, features, place, frames)
             targets = self._maker.make(self._words_in(order, steps[0]), self._steps, self._lanes)
-            yield Chunk(torch.from_numpy(features).flatten(2), targets)
+            yield Chunk(features.flatten(2), targets)
 
     def _words_in(self, order: np.ndarray, first: int) -> list[tuple[int, int, float, float]]:
         """(lane, keyword, start, end) of the words that may touch the chunk, in seconds from its first step."""

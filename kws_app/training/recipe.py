@@ -11,6 +11,7 @@ from kws_app.features.mfcc import MfccSettings
 from kws_app.schema import read, setting
 from kws_app.training.losses import LossSettings
 from kws_app.training.network import NetworkSettings
+from kws_app.training.remix import RemixSettings
 from kws_app.training.scenes import SceneSettings
 
 
@@ -68,6 +69,7 @@ class Recipe:
     features: MfccSettings = field(default_factory=MfccSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     scenes: SceneSettings = field(default_factory=SceneSettings)
+    remix: RemixSettings = field(default_factory=RemixSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
 

@@ -1,0 +1,79 @@
+"""Remix: scenes sound new in every epoch, and stay what they are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the training extra is not installed")
+
+from kws_app.features.mfcc import MfccSettings, dct  # noqa: E402
+from kws_app.training.lanes import Lanes  # noqa: E402
+from kws_app.training.remix import NEPERS, Mix, Remix, RemixSettings, warping  # noqa: E402
+from tests.training.bumps import RECIPE, shard  # noqa: E402
+
+MFCC = MfccSettings(winlen=0.03, winstep=0.02, numcep=20, nfilt=20, nfft=512, ceplifter=0, appendEnergy=False)
+LOUD, QUIET = 20.0, 10.0
+SCENES, FRAMES = 2, 40
+
+
+def scenes() -> np.ndarray:
+    """A loud one and a quiet one, all bands alike."""
+    bands = np.empty((SCENES, FRAMES, MFCC.nfilt))
+    bands[0], bands[1] = LOUD, QUIET
+    return (bands @ dct(MFCC).T).astype(np.float32)
+
+
+def remixed(settings: RemixSettings, mix: Mix | None = None) -> np.ndarray:
+    """The bands of the loud scene, changed."""
+    remix = Remix(settings, MFCC, scenes(), np.array([1]))
+    mix = mix or remix.draw(np.random.default_rng(0), np.array([[0]]))
+    frames = np.arange(FRAMES)[:, np.newaxis]
+    features = torch.from_numpy(scenes()[:1].transpose(1, 0, 2)[:, :, np.newaxis])
+    changed = remix.apply(mix, features, np.zeros(FRAMES, int), frames)
+    return changed.numpy()[:, 0, 0] @ dct(MFCC)
+
+
+def test_with_the_defaults_nothing_changes() -> None:
+    np.testing.assert_allclose(remixed(RemixSettings()), LOUD, rtol=1e-5)
+
+
+@pytest.mark.parametrize("snr", [0.0, 10.0])
+def test_a_scene_laid_over_another_adds_its_power_at_the_ratio_asked_for(snr: float) -> None:
+    bands = remixed(RemixSettings(share=1.0, snr=(snr, snr)))
+
+    np.testing.assert_allclose(bands, LOUD + math.log(1 + math.exp(-snr * NEPERS)), rtol=1e-4)
+
+
+def test_an_equaliser_is_smooth_and_stays_the_same_for_the_whole_scene() -> None:
+    bands = remixed(RemixSettings(colour=6.0))
+
+    assert np.abs(bands - LOUD).max() > 3 * NEPERS
+    assert np.abs(np.diff(bands, axis=1)).max() < 6 * NEPERS
+    np.testing.assert_allclose(bands, np.broadcast_to(bands[0], bands.shape), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("stretch", "goes"), [(0.8, "down"), (1.0, "nowhere"), (1.25, "up")])
+def test_a_longer_throat_moves_every_peak(stretch: float, goes: str) -> None:
+    bands = np.zeros(MFCC.nfilt)
+    bands[10] = 1.0
+
+    peak = int((bands @ warping(MFCC, stretch)).argmax())
+
+    assert {"down": peak < 10, "nowhere": peak == 10, "up": peak > 10}[goes]
+
+
+def test_an_epoch_of_lanes_goes_through_it() -> None:
+    plain, mixed = (
+        torch.cat([chunk.features for chunk in lanes.epoch(np.random.default_rng(1))])
+        for lanes in (
+            Lanes(RECIPE, shard(), range(8), lanes=4),
+            Lanes(replace(RECIPE, remix=RemixSettings(colour=6.0)), shard(), range(8), lanes=4),
+        )
+    )
+
+    assert plain.shape == mixed.shape
+    assert (plain - mixed).abs().mean() > 0.1
