@@ -4,6 +4,7 @@ A network that sees the same scenes twenty times learns the scenes. Composing a 
 training on it does, so scenes are changed where it is cheap, as log-mel bands:
 
 - a second scene without words is laid over the first: powers add, so bands add as ``log(e^a + e^b)``;
+- what lies far below the speech is pushed further down, as a noise gate, a denoiser or a very quiet room does it;
 - a smooth equaliser is added;
 - the band axis is stretched, as a vocal tract of another length does it (Jaitly and Hinton 2013, "Vocal tract
   length perturbation").
@@ -34,22 +35,33 @@ COLOURS = 4
 """Cosines in an equaliser: nothing narrower than an eighth of the bands."""
 
 
+GATE_SOFTNESS = 3 * NEPERS
+"""A gate closes over about a dozen decibels."""
+
+
 @dataclass(frozen=True, slots=True)
 class RemixSettings:
     """How far scenes are changed; with the defaults not at all."""
 
     share: float = setting(0.0, between=(0, 1), help="scenes that another one, without words, is laid over")
     snr: tuple[float, float] = setting((0.0, 30.0), between=(-20, 80), help="the first over the second, dB")
+    gated: float = setting(0.0, between=(0, 1), help="scenes through a noise gate")
+    gate_below: tuple[float, float] = setting(
+        (15.0, 40.0), between=(0, 80), help="where the gate closes, dB below speech"
+    )
+    gate_depth: tuple[float, float] = setting((5.0, 40.0), between=(0, 80), help="by how much it lowers the rest, dB")
     colour: float = setting(0.0, between=(0, 20), help="deviation of the equaliser, dB")
     warp: float = setting(0.0, between=(0, 0.3), help="largest stretch of the frequency axis, 0.1 for 10 %")
 
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """What the scenes of an epoch drew, ``(lanes, scenes)`` each: partner, its gain, the equaliser, the warp."""
+    """What the scenes of an epoch drew, ``(lanes, scenes)`` each; levels are nepers of power."""
 
     partner: npt.NDArray[np.int64]
-    gain: npt.NDArray[np.float32]  # nepers of power; minus infinity for no partner
+    gain: npt.NDArray[np.float32]  # of the partner; minus infinity for none
+    gate_level: npt.NDArray[np.float32]  # where the gate closes
+    gate_depth: npt.NDArray[np.float32]  # 0 for no gate
     colour: npt.NDArray[np.float32]  # (lanes, scenes, nfilt)
     warp: npt.NDArray[np.int64]
 
@@ -82,10 +94,15 @@ class Remix:
         gain = self._loudness[order] - self._loudness[partner] - NEPERS * rng.uniform(*settings.snr, order.shape)
         share = settings.share if len(self._wordless) else 0.0
         gain[rng.random(order.shape) >= share] = -np.inf
+        gate_level = self._loudness[order] - NEPERS * rng.uniform(*settings.gate_below, order.shape)
+        gate_depth = NEPERS * rng.uniform(*settings.gate_depth, order.shape)
+        gate_depth[rng.random(order.shape) >= settings.gated] = 0
         weights = rng.normal(scale=settings.colour * NEPERS / math.sqrt(COLOURS), size=(*order.shape, COLOURS))
         return Mix(
             partner,
             gain.astype(np.float32),
+            gate_level.astype(np.float32),
+            gate_depth.astype(np.float32),
             (weights @ self._shapes).astype(np.float32),
             rng.integers(len(self._back), size=order.shape),
         )
@@ -98,10 +115,14 @@ class Remix:
             place: which scene of its lane each step lies in, ``(steps,)``.
             frames: which of the scene's frames it holds, ``(steps, stack)``.
         """
+
+        def drawn(values: npt.NDArray[np.float32]) -> Tensor:
+            return torch.from_numpy(values[:, place].T.copy())[:, :, None, None]  # (steps, lanes, 1, 1)
+
         x = features @ self._to_bands
+        x = x - drawn(mix.gate_depth) * torch.sigmoid((drawn(mix.gate_level) - x) / GATE_SOFTNESS)
         over = self._features[mix.partner[:, place].T[:, :, np.newaxis], frames[:, np.newaxis]]
-        gain = torch.from_numpy(mix.gain[:, place].T.copy())[:, :, None, None]
-        x = torch.logaddexp(x, torch.from_numpy(over) @ self._to_bands + gain)
+        x = torch.logaddexp(x, torch.from_numpy(over) @ self._to_bands + drawn(mix.gain))
         x = x + torch.from_numpy(mix.colour[:, place].transpose(1, 0, 2).copy())[:, :, None]
         changed = torch.empty_like(x)
         for start, stop in _runs(place):

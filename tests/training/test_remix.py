@@ -48,6 +48,22 @@ def test_a_scene_laid_over_another_adds_its_power_at_the_ratio_asked_for(snr: fl
     np.testing.assert_allclose(bands, LOUD + math.log(1 + math.exp(-snr * NEPERS)), rtol=1e-4)
 
 
+def test_a_gate_lowers_what_lies_far_below_the_speech_and_leaves_the_speech() -> None:
+    speech, rest = slice(0, 20), slice(20, None)
+    features = scenes()
+    features[0, rest] = features[1, rest]  # 43 dB quieter
+    settings = RemixSettings(gated=1.0, gate_below=(20.0, 20.0), gate_depth=(30.0, 30.0))
+    remix = Remix(settings, MFCC, features, np.array([1]))
+
+    mix = remix.draw(np.random.default_rng(0), np.array([[0]]))
+    given = torch.from_numpy(features[:1].transpose(1, 0, 2)[:, :, np.newaxis])
+    changed = remix.apply(mix, given, np.zeros(FRAMES, int), np.arange(FRAMES)[:, np.newaxis])
+
+    bands = changed.numpy()[:, 0, 0] @ dct(MFCC)
+    np.testing.assert_allclose(bands[speech], LOUD, atol=0.1)
+    np.testing.assert_allclose(bands[rest], QUIET - 30 * NEPERS, atol=0.1)
+
+
 def test_an_equaliser_is_smooth_and_stays_the_same_for_the_whole_scene() -> None:
     bands = remixed(RemixSettings(colour=6.0))
 
