@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="the training extra is not installed
 
 from kws_app.features.mfcc import MfccSettings, dct  # noqa: E402
 from kws_app.training.lanes import Lanes  # noqa: E402
-from kws_app.training.remix import NEPERS, Mix, Remix, RemixSettings, warping  # noqa: E402
+from kws_app.training.remix import NEPERS, Remix, RemixSettings, warping  # noqa: E402
 from tests.training.bumps import RECIPE, shard  # noqa: E402
 
 MFCC = MfccSettings(winlen=0.03, winstep=0.02, numcep=20, nfilt=20, nfft=512, ceplifter=0, appendEnergy=False)
@@ -27,10 +27,10 @@ def scenes() -> np.ndarray:
     return (bands @ dct(MFCC).T).astype(np.float32)
 
 
-def remixed(settings: RemixSettings, mix: Mix | None = None) -> np.ndarray:
+def remixed(settings: RemixSettings) -> np.ndarray:
     """The bands of the loud scene, changed."""
     remix = Remix(settings, MFCC, scenes(), np.array([1]))
-    mix = mix or remix.draw(np.random.default_rng(0), np.array([[0]]))
+    mix = remix.draw(np.random.default_rng(0), np.array([[0]]))
     frames = np.arange(FRAMES)[:, np.newaxis]
     features = torch.from_numpy(scenes()[:1].transpose(1, 0, 2)[:, :, np.newaxis])
     changed = remix.apply(mix, features, np.zeros(FRAMES, int), frames)
