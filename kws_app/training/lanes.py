@@ -34,9 +34,12 @@ class Lanes:
     Args:
         scenes: which of the shard's scenes.
         lanes: how many side by side; fewer if there are not so many scenes.
+        remix: how the scenes are changed every epoch, if at all.
     """
 
-    def __init__(self, recipe: Recipe, shard: Shard, scenes: range, *, lanes: int) -> None:
+    def __init__(
+        self, recipe: Recipe, shard: Shard, scenes: range, *, lanes: int, remix: RemixSettings | None = None
+    ) -> None:
         self._features, self._scenes = shard.features, np.array(scenes)
         self._lanes = min(lanes, len(scenes))
         self._stack, self._hop = recipe.network.stack, recipe.step_seconds
@@ -52,8 +55,7 @@ class Lanes:
             seconds = (start / recipe.features.samplerate, end / recipe.features.samplerate)
             self._words.setdefault(scene, []).append((keyword, *seconds))
         wordless = np.array([scene for scene in scenes if scene not in self._words])
-        wanted = recipe.remix != RemixSettings()
-        self._remix = Remix(recipe.remix, recipe.features, shard.features, wordless) if wanted else None
+        self._remix = remix and Remix(remix, recipe.features, shard.features, wordless)
 
     @property
     def chunks(self) -> int:

@@ -44,6 +44,7 @@ class StageSettings:
     )
     hours: tuple[float, float] | None = setting(None, between=(0, 10_000), help="which of the scenes, from to; all")
     mean_epochs: int = setting(0, between=(0, 1000), help="epochs before max-pooling begins")
+    remix: RemixSettings = field(default_factory=RemixSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,6 @@ class Recipe:
     features: MfccSettings = field(default_factory=MfccSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     scenes: SceneSettings = field(default_factory=SceneSettings)
-    remix: RemixSettings = field(default_factory=RemixSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
 

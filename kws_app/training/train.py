@@ -26,6 +26,7 @@ from kws_app.training.lanes import Chunk, Lanes
 from kws_app.training.losses import negative_loss, word_loss
 from kws_app.training.network import Network
 from kws_app.training.recipe import Recipe
+from kws_app.training.remix import RemixSettings
 from kws_app.training.scenes import Shard
 from kws_app.wholefile import whole
 
@@ -83,7 +84,8 @@ class Trainer:
         stages, schedule = self._recipe.schedule.stages, self._recipe.schedule
         self._stage = stages[min(self.stage, len(stages) - 1)]
         scenes = _scenes(self._stage.hours, len(self._shard.features), self._recipe.scenes.seconds)
-        self._lanes = Lanes(self._recipe, self._shard, scenes, lanes=self._stage.lanes)
+        remix = self._stage.remix if self._stage.remix != RemixSettings() else None
+        self._lanes = Lanes(self._recipe, self._shard, scenes, lanes=self._stage.lanes, remix=remix)
         if self.stage and not self.epoch:
             self.network.load_state_dict(self.average.module.state_dict())
         self._optimiser = torch.optim.AdamW(

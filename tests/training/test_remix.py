@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,7 +86,7 @@ def test_an_epoch_of_lanes_goes_through_it() -> None:
         torch.cat([chunk.features for chunk in lanes.epoch(np.random.default_rng(1))])
         for lanes in (
             Lanes(RECIPE, shard(), range(8), lanes=4),
-            Lanes(replace(RECIPE, remix=RemixSettings(colour=6.0)), shard(), range(8), lanes=4),
+            Lanes(RECIPE, shard(), range(8), lanes=4, remix=RemixSettings(colour=6.0)),
         )
     )
 
