@@ -85,7 +85,7 @@ class ModelReset(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateChanged(Event):
-    """The daemon went from one state to another: starting, listening, stopping."""
+    """The daemon went from one state to another: starting, listening, deaf, muted, stopping."""
 
     kind: ClassVar[str] = "state"
 

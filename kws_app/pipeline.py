@@ -77,6 +77,11 @@ class Pipeline:
         self._stacking.reset()
         self._reset_model(self.position)
 
+    @property
+    def smoothed(self) -> dict[str, float]:
+        """The smoothed score of every keyword after the last step."""
+        return dict(zip(self.thresholds, self._decision.smoothed, strict=True))
+
     def push(self, samples: Samples) -> list[Event]:
         """Take the next samples, int16 ``(n,)``, any n; return what happened in them, in order.
 

@@ -75,7 +75,7 @@ def test_a_file_with_ten_mistakes_names_ten(tmp_path: Path) -> None:
 audio:
   devcie: ReSpeaker
   block_ms: 5000
-  silence_timeout_seconds: soon
+  give_up_after_seconds: soon
 modle: {}
 keywords:
   computer: {sensitivity: balancd, threshold: 80}
@@ -94,7 +94,7 @@ log: loud
     assert str(caught.value).splitlines() == [
         f"{file}:2: audio.devcie: unknown key; did you mean 'device'?",
         f"{file}:3: audio.block_ms: must lie between 5 and 500, got 5000",
-        f"{file}:4: audio.silence_timeout_seconds: must be a number, got 'soon'",
+        f"{file}:4: audio.give_up_after_seconds: must be a number, got 'soon'",
         f"{file}:5: modle: unknown key; did you mean 'model'?",
         f"{file}:7: keywords.computer.sensitivity: unknown value 'balancd'; did you mean 'balanced'?",
         f"{file}:7: keywords.computer.threshold: must lie between 0 and 1, got 80",

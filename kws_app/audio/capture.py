@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
 from kws_app.arrays import RATE, Samples
 from kws_app.audio.resample import DeviceFrames, Resampler
 from kws_app.audio.ring import Ring
-from kws_app.audio.source import Block
+from kws_app.audio.source import NOTHING, Block
 
 RING_SECONDS = 2
 """An audio server that had stalled delivers up to two seconds in one go."""
@@ -17,10 +21,17 @@ MAX_LAG_SECONDS = 1
 
 HISTORY_SECONDS = 10
 
-NOTHING = Block(np.empty(0, np.int16))
-
 DEVICE_LOST = "the device lost audio"
 FELL_BEHIND = "fell behind"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a device has delivered so far, when it last did, and how often it said that it lost audio."""
+
+    frames: int = 0
+    at: float = 0.0
+    overflows: int = 0
 
 
 class Capture:
@@ -32,13 +43,15 @@ class Capture:
         sample_format: int16, int32 or float32.
     """
 
-    def __init__(self, rate: int, channels: int, sample_format: str) -> None:
-        self._rate = rate
+    def __init__(
+        self, rate: int, channels: int, sample_format: str, *, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._rate, self._now = rate, now
         self._ring = Ring(RING_SECONDS * rate, channels=channels, dtype=sample_format)
         self._resampler = Resampler(rate, channels)
         self._heard = Ring(HISTORY_SECONDS * RATE, channels=1, dtype=np.int16)
-        self.overflows = 0
-        """How often the device said that it lost audio; the writer's."""
+        self.delivery = Delivery()
+        """The writer's; replaced as a whole, so that others read it without a lock."""
 
     @property
     def lag_seconds(self) -> float:
@@ -47,7 +60,8 @@ class Capture:
 
     def write(self, frames: DeviceFrames, *, overflowed: bool = False) -> None:
         """Take what the device delivers, ``(n, channels)``, losing audio just before it or not."""
-        self.overflows += overflowed
+        before = self.delivery
+        self.delivery = Delivery(before.frames + len(frames), self._now(), before.overflows + overflowed)
         # PortAudio does not say how much is gone: one block is the least it can be.
         self._ring.write(frames, lost=len(frames) if overflowed else 0)
 

@@ -1,7 +1,8 @@
-"""The microphone as a source: opened by name, index or default, converted, and watched for silence."""
+"""The microphone as a source: one opening of one device, found by name, index or default, and converted."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -9,16 +10,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from kws_app.arrays import Samples
-from kws_app.audio.capture import Capture
-from kws_app.audio.source import Block
+from kws_app.audio.capture import Capture, Delivery
+from kws_app.audio.source import NOTHING, Block
 from kws_app.errors import MicrophoneError
 from kws_app.schema import setting
 
 if TYPE_CHECKING:
     from kws_app.audio.portaudio import Stream
 
+logger = logging.getLogger(__name__)
+
 LOOK_UP_SECONDS = 0.25
-"""A reader that got no audio for so long is given an empty block, to see whether it should stop."""
+"""A reader that got no audio for so long is given an empty block, to see what else there is to do."""
+
+LONGEST_SLEEP_SECONDS = 0.1
+"""However long the blocks are: whoever asks for something is answered soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +37,30 @@ class AudioSettings:
     block_ms: int = setting(
         80, between=(5, 500), help="audio taken at once; less answers sooner, more costs less of the processor"
     )
-    silence_timeout_seconds: float = setting(
-        30, between=(1, 86_400), help="end with status 69 when the device delivered nothing for so long"
+    deaf_after_seconds: float = setting(
+        2, between=(0.5, 60), help="open the device anew when it delivered nothing, or no sound, for so long"
+    )
+    digital_silence_seconds: float = setting(
+        2.5,
+        between=(0.5, 86_400),
+        help="the same for nothing but zeros; more for a microphone that gives zeros whenever the room is quiet",
+    )
+    give_up_after_seconds: float = setting(
+        30, between=(1, 86_400), help="end with status 69 when that did not help for so long; zeros alone never end it"
     )
 
 
 class Microphone:
-    """A live source, open from ``__enter__`` to ``close``.
+    """A live source, open from ``__enter__`` to ``close``. It says what it gets; others judge.
+
+    Args:
+        settings: which device.
+        name: that of a device that was open before and is to be found again; it counts before ``settings.device``.
 
     Attributes:
         description: name, rate, channels and sample format, for people.
+        name: the device's own.
+        rate: in frames a second.
     """
 
     _stream: Stream
@@ -49,12 +69,14 @@ class Microphone:
     def __init__(
         self,
         settings: AudioSettings,
+        name: str | None = None,
         *,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.description = "microphone"
-        self._settings, self._now, self._sleep = settings, now, sleep
+        self.description = self.name = name or "microphone"
+        self.rate: int | None = None
+        self._settings, self._wanted, self._now, self._sleep = settings, name, now, sleep
         self._is_open = False
         self._given_back = ExitStack()
 
@@ -64,12 +86,15 @@ class Microphone:
         with ExitStack() as opened:
             portaudio = PortAudio()
             opened.callback(portaudio.close)
-            self._stream = portaudio.open(portaudio.find(self._settings.device), block_ms=self._settings.block_ms)
-            opened.callback(self._stream.close)
-            self._capture = Capture(self._stream.rate, self._stream.channels, self._stream.sample_format)
-            self._stream.start(self._capture.write)
+            wanted = self._settings.device
+            device = portaudio.find(wanted) if self._wanted is None else portaudio.find_again(self._wanted)
+            stream = portaudio.open(device, block_ms=self._settings.block_ms)
+            opened.callback(stream.close)
+            self._capture = Capture(stream.rate, stream.channels, stream.sample_format)
+            stream.start(self._capture.write)
             self._given_back = opened.pop_all()
-        self.description = self._stream.description
+        self._stream = stream
+        self.description, self.name, self.rate = stream.description, device.name, stream.rate
         self._is_open = True
         return self
 
@@ -77,7 +102,7 @@ class Microphone:
         self.close()
 
     def close(self) -> None:
-        """Give the device back; ``blocks`` ends. Twice does no harm."""
+        """Give the device back; ``blocks`` ends. Twice does no harm. It can hang, as PortAudio can."""
         self._is_open = False
         self._given_back.close()
 
@@ -85,6 +110,11 @@ class Microphone:
     def lag_seconds(self) -> float:
         """Age of the oldest audio that waits to be read."""
         return self._capture.lag_seconds
+
+    @property
+    def delivery(self) -> Delivery:
+        """What the device has delivered since it was opened."""
+        return self._capture.delivery
 
     def history(self, start: int, stop: int) -> Samples:
         """Return samples *start* to *stop*, counted at 16 kHz from the first block on: exactly what ``blocks`` gave.
@@ -98,27 +128,26 @@ class Microphone:
         """Yield audio as it comes, and an empty block after a quarter of a second without any.
 
         Raises:
-            MicrophoneError: the device is gone, or delivered nothing for ``silence_timeout_seconds``.
+            MicrophoneError: the device is gone, or our own part of its thread failed.
         """
-        heard = looked_up = self._now()
+        looked_up = self._now()
         while self._is_open:
-            if self._stream.fault:
-                raise self._stream.fault
+            self._check_thread()
             block, now = self._capture.read(), self._now()
             if len(block.samples) or block.lost:
-                heard = looked_up = now
+                looked_up = now
                 yield block
             elif now - looked_up >= LOOK_UP_SECONDS:
                 looked_up = now
-                self._judge(now - heard)
-                yield block
-            self._sleep(self._settings.block_ms / 1000)
+                self._check_server()
+                yield NOTHING
+            self._sleep(min(self._settings.block_ms / 1000, LONGEST_SLEEP_SECONDS))
 
-    def _judge(self, silent_seconds: float) -> None:
+    def _check_thread(self) -> None:
+        if fault := self._stream.fault:
+            logger.error("The audio thread failed; the device is opened anew", exc_info=fault)
+            raise MicrophoneError(f"microphone: {self.description}: the audio thread failed: {fault!r}") from fault
+
+    def _check_server(self) -> None:
         if not self._stream.is_active:
             raise MicrophoneError(f"microphone: {self.description}: it, or the audio server that serves it, is gone")
-        if silent_seconds >= self._settings.silence_timeout_seconds:
-            raise MicrophoneError(
-                f"microphone: {self.description}: nothing came for {silent_seconds:.0f} s; "
-                "is it plugged in, and does another program record from it? (see: kws-app devices)"
-            )

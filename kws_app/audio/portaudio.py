@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from kws_app.audio.holder import holder
 from kws_app.audio.resample import DeviceFrames
 from kws_app.errors import MicrophoneError
 
@@ -30,6 +32,9 @@ FORMATS = {"int16": pyaudio.paInt16, "int32": pyaudio.paInt32, "float32": pyaudi
 MOST_CHANNELS = 8
 """A device that offers more is no card but a mixer (PulseAudio: 32, ALSA's plug: 128) that makes as many as one asks
 for: it is asked for one, which it mixes from the card's own."""
+
+
+CARD_NUMBER = re.compile(r" \(hw:\d+,\d+\)$")
 
 
 class Taker(Protocol):
@@ -85,6 +90,17 @@ class PortAudio:
         if matches:
             return matches[0]
         raise MicrophoneError(f"microphone: {_no_such_device(wanted, devices)} (see: kws-app devices)")
+
+    def find_again(self, name: str) -> Device:
+        """The device that was open under *name*; if its card came back under another number, that."""
+        devices = self.devices()
+        for device in devices:
+            if device.name == name:
+                return device
+        for device in devices:
+            if lasting(device.name) == lasting(name):
+                return device
+        raise MicrophoneError(f'microphone: "{lasting(name)}" is gone; is it plugged in?')
 
     def opens(self, device: Device, rate: int) -> bool:
         """Whether the device, or what lies before it, says that it records at *rate*."""
@@ -180,14 +196,19 @@ class Stream:
         return None, pyaudio.paContinue
 
 
+def lasting(name: str) -> str:
+    """A device's name without the number of its card, which is another one after another order of plugging in."""
+    return CARD_NUMBER.sub("", name)
+
+
 def _channels(device: Device) -> int:
     return device.channels if device.channels <= MOST_CHANNELS else 1
 
 
 def _does_not_open(device: Device, error: OSError) -> str:
-    held = error.errno == pyaudio.paDeviceUnavailable
-    reason = "another program holds it" if held else f"{error.strerror} ({error.errno})"
-    return f'microphone: "{device.name}" does not open: {reason}'
+    if error.errno != pyaudio.paDeviceUnavailable:
+        return f'microphone: "{device.name}" does not open: {error.strerror} ({error.errno})'
+    return f'microphone: "{device.name}" does not open: {holder(device.name) or "another program"} holds it'
 
 
 def _no_such_device(wanted: str | int, devices: Sequence[Device]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from kws_app.arrays import Samples
 
 
@@ -18,3 +20,6 @@ class Block:
     samples: Samples
     lost: int = 0
     reason: str | None = None
+
+
+NOTHING = Block(np.empty(0, np.int16))

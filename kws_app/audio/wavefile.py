@@ -39,7 +39,8 @@ class WaveFile:
         RecordingError: from ``__enter__`` or ``blocks``: missing, no recording, or damaged on the way.
     """
 
-    lag_seconds = 0.0
+    lag_seconds, overflows, deaf = 0.0, 0, None
+    """As a microphone has them; a recording waits for its reader and is never deaf."""
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class WaveFile:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.path = path
+        self.rate: int | None = None
         self.description = str(path)
         self._paced, self._now, self._sleep = paced, now, sleep
         self._block_seconds = block_seconds or (PACED_BLOCK_SECONDS if paced else BLOCK_SECONDS)
@@ -58,6 +60,7 @@ class WaveFile:
     def __enter__(self) -> Self:
         self._file = _opened(self.path)
         rate, channels, subtype = self._file.samplerate, self._file.channels, self._file.subtype
+        self.rate = rate
         self._resampler = Resampler(rate, channels)
         # float32 holds 24 bits exactly; only 16 bits are spared the way there and back.
         self._sample_format = "int16" if subtype == "PCM_16" else "float32"

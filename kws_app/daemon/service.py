@@ -1,38 +1,70 @@
-"""The daemon: start, main loop, stop. A signal sets a flag; the loop acts on it between two blocks."""
+"""The daemon: start, main loop, stop. Whoever wants something of it asks, and the loop acts between two blocks."""
 
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import Future
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from kws_app import log
+from kws_app import __version__, log
 from kws_app.arrays import RATE
 from kws_app.audio.microphone import AudioSettings, Microphone
 from kws_app.audio.source import Block
 from kws_app.config import load_config
 from kws_app.daemon.assembly import Assembly, assemble
 from kws_app.daemon.eventlog import EventLog
+from kws_app.daemon.hearing import DIGITAL_SILENCE
+from kws_app.daemon.inbox import Inbox
 from kws_app.daemon.memory import trim
+from kws_app.daemon.meter import Level, Meter
+from kws_app.daemon.mute import Mute, MuteStore
 from kws_app.daemon.notify import Notifier
+from kws_app.daemon.publisher import Listener, Publisher
 from kws_app.daemon.signals import Signals
+from kws_app.daemon.status import Status, Tally
+from kws_app.daemon.supervisor import NewDevice, Released, Supervisor
 from kws_app.daemon.watchdog import Watchdog
-from kws_app.errors import ConfigError, KwsError, MicrophoneError, NoPermissionError
-from kws_app.events import Event, StateChanged
+from kws_app.errors import EX_OK, ConfigError, HungError, KwsError, MicrophoneError, NoPermissionError
+from kws_app.events import Detection, Event, HookEnded, NearMiss, StateChanged
 from kws_app.hooks.runner import HookRunner
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 
 class Source(Protocol):
-    """Where audio comes from."""
+    """Where audio comes from.
 
-    description: str
+    Attributes:
+        description: what people call it.
+        rate: its own, in frames a second, once it is known.
+        lag_seconds: age of the oldest audio that waits to be read.
+        overflows: how often it said that it lost audio.
+        deaf: why it does not hear, None while it does.
+    """
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def rate(self) -> int | None: ...
+
+    @property
+    def lag_seconds(self) -> float: ...
+
+    @property
+    def overflows(self) -> int: ...
+
+    @property
+    def deaf(self) -> str | None: ...
 
     def __enter__(self) -> Source: ...
 
@@ -45,10 +77,12 @@ class Source(Protocol):
 class Service:
     """Listens until it is told to stop, or a recording ends.
 
+    One thread, the worker, runs ``run`` and touches everything; others ``ask``.
+
     Args:
         file: the configuration; None: where it is looked for, or the defaults.
         recording: played in real time in place of the microphone.
-        microphone: what listens if there is no recording.
+        microphone: makes what listens if there is no recording, once for every opening.
     """
 
     def __init__(
@@ -56,14 +90,21 @@ class Service:
         file: Path | None = None,
         *,
         recording: Path | None = None,
-        microphone: Callable[[AudioSettings], Source] = Microphone,
+        microphone: NewDevice = Microphone,
     ) -> None:
-        self._file, self._recording, self._microphone = file, recording, microphone
+        self._file, self._recording, self._new_device = file, recording, microphone
         self._notify = Notifier()
         self._watchdog = Watchdog(self._notify)
-        self._event_log = EventLog()
+        self._inbox, self._tally, self._meter = Inbox(), Tally(), Meter()
+        self._publisher = Publisher(EventLog().tell, self._tally.note)
         self._sources = ExitStack()
         self._state = ""
+        self._reason: str | None = None
+        self._began, self._since = time.monotonic(), datetime.now(UTC)
+        self._heard_at: float | None = None
+        self._is_ready = False
+        self._mute: Mute | None = None
+        self._turns = 0
 
     def run(self) -> None:
         """Start, listen, stop.
@@ -78,15 +119,113 @@ class Service:
             self._assembly = assemble(load_config(self._file))
             self._pipeline = self._assembly.pipeline
             log.set_up(self._assembly.config.values.log)
-            with HookRunner(self._assembly.hooks) as self._runner, self._sources, self._states():
-                self._open_source(self._assembly.config.values.audio)
-                self._listen()
+            try:
+                self._run()
+            except HungError as error:
+                logger.error("%s; the process ends here", error)
+                os._exit(EX_OK if self._asked.stop else error.exit_code)  # the hanging thread would keep it
             logger.info("Stopped after %.0f s of audio; hooks: %s", self._seconds, _told(self._runner.counts))
+
+    def _run(self) -> None:
+        self._mute = self._mutes.read(datetime.now(UTC))
+        runner = HookRunner(self._assembly.hooks, on_end=self._on_hook_end)
+        self._publisher.subscribe(runner.submit)
+        with runner as self._runner, closing(self._inbox), self._sources, self._states():
+            self._enter(self._new_source(self._assembly.config.values.audio))
+            self._listen()
+
+    # For all threads.
+
+    def ask(self, action: Callable[[], T]) -> Future[T]:
+        """Have *action* run on the worker between two blocks, within a quarter of a second.
+
+        The future has what it returns or raises; it is cancelled if the daemon ends before.
+        """
+        return self._inbox.ask(action)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Have *listener* called on the worker with every event; return what ends that. It must not block."""
+        return self._publisher.subscribe(listener)
+
+    # For the worker.
+
+    def status(self) -> Status:
+        """What is so now."""
+        level, counts, mute, config = self.level(), self._runner.counts, self._mute, self._assembly.config
+        return Status(
+            state=self._state,
+            reason=self._reason,
+            since=self._since,
+            device=self._source.description,
+            rate=self._source.rate,
+            frames=self._pipeline.frames,
+            seconds_since_last_frame=None if self._heard_at is None else time.monotonic() - self._heard_at,
+            lag_seconds=self._source.lag_seconds,
+            level_dbfs=level.level_dbfs,
+            noise_floor_dbfs=level.noise_floor_dbfs,
+            gaps=self._tally.gaps,
+            overflows=self._source.overflows,
+            keywords={keyword: self._tally.of(keyword) for keyword in self._pipeline.thresholds},
+            hooks={
+                "queued": self._runner.queued,
+                "ok": counts["ok"],
+                "failed": counts["failed"] + counts["timeout"],
+                "dropped": counts["dropped"],
+            },
+            mute=None if mute is None else "released" if mute.release else "no_events",
+            muted_until=None if mute is None else mute.until,
+            model=str(config.model_path),
+            config=None if config.file is None else str(config.file),
+            version=__version__,
+            uptime=time.monotonic() - self._began,
+        )
+
+    def level(self) -> Level:
+        """How loud it is now, and how near each word."""
+        return self._meter.level(self._pipeline.smoothed)
+
+    def mute(self, until: datetime | None, *, release: bool) -> None:
+        """Publish no detection until then, or until ``unmute``; *release*: the microphone is really closed.
+
+        Raises:
+            OutputError: muted, but it would not survive a restart.
+        """
+        self._take_mute(Mute(until, release))
+        self._mutes.write(self._mute)
+
+    def unmute(self) -> None:
+        """Listen again.
+
+        Raises:
+            OutputError: unmuted, but a restart would mute again.
+        """
+        self._take_mute(None)
+        self._mutes.write(None)
+
+    def reload(self) -> None:
+        """Read the configuration again and take it over.
+
+        Raises:
+            ConfigError: every mistake in it; the old one stays.
+            NoPermissionError: this user may not read it; the old one stays.
+        """
+        self._notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        try:
+            self._take_over(assemble(load_config(self._file)))
+            logger.info("Reloaded")
+        except (ConfigError, NoPermissionError) as error:
+            for line in str(error).splitlines():
+                logger.error("%s", line)
+            logger.error("Not reloaded; the old configuration stays")
+            raise
+        finally:
+            if self._is_ready:
+                self._notify("READY=1", f"STATUS={self._words}")
 
     @contextmanager
     def _states(self) -> Iterator[None]:
         """From starting to stopping, with the reason if it was not asked for."""
-        self._change("starting", "Starting")
+        self._change("starting", None)
         reason = None
         try:
             yield
@@ -95,20 +234,11 @@ class Service:
             raise
         finally:
             self._asked.limit_stop()
-            self._change("stopping", "Stopping", "STOPPING=1", reason=reason)
-
-    def _open_source(self, settings: AudioSettings) -> None:
-        self._source = self._sources.enter_context(self._new_source(settings))
-
-    def _new_source(self, settings: AudioSettings) -> Source:
-        if self._recording is None:
-            return self._microphone(settings)
-        from kws_app.audio.wavefile import WaveFile  # loads soundfile, which nothing but a recording needs
-
-        return WaveFile(self._recording, paced=True)
+            self._notify("STOPPING=1")
+            self._change("stopping", reason)
 
     def _listen(self) -> None:
-        """Take blocks until the source ends or we are to stop; a reload may bring another source."""
+        """Take blocks until the source ends or we are to stop; a reload or a mute may bring another source."""
         is_over = False
         while not is_over:
             is_over = self._listen_to(self._source)
@@ -118,65 +248,129 @@ class Service:
         for block in source.blocks():
             if self._asked.stop:
                 return True
-            if self._asked.reload:
-                self._reload()
-                if self._source is not source:
-                    return False
             self._take(block)
+            self._inbox.work()
+            self._look_up()
+            if self._source is not source:
+                return False
         return True
 
     def _take(self, block: Block) -> None:
         if block.lost:
             self._publish(self._pipeline.lose(block.lost, block.reason or "unknown"))
-        if not len(block.samples):
-            return
-        self._publish(self._pipeline.push(block.samples))
-        if self._state == "starting":
+        if len(block.samples):
+            self._meter.push(block.samples)
+            self._publish(self._pipeline.push(block.samples))
+            self._heard_at = time.monotonic()
+
+    def _look_up(self) -> None:
+        """Between two blocks: what a signal asked for, a mute that is over, the state, systemd."""
+        if self._asked.reload:
+            self._asked.reload = False
+            with suppress(ConfigError, NoPermissionError):  # whoever sent the signal finds it in the log
+                self.reload()
+        if self._mute is not None and self._mute.is_over(datetime.now(UTC)):
+            self._take_mute(None)
+        if not self._is_ready and (self._heard_at is not None or self._is_released):
+            self._is_ready = True
             trim()
-            self._change("listening", self._listening, "READY=1")
-        self._watchdog.beat(self._pipeline.frames)
+            self._notify("READY=1")
+        self._settle()
+        self._beat()
 
-    def _publish(self, events: Iterable[Event]) -> None:
-        for event in events:
-            self._event_log.tell(event)
-            self._runner.submit(event.stamped(datetime.now(UTC)))
+    def _beat(self) -> None:
+        """Tell systemd's watchdog that frames advance and that they are plausible; while we are deaf, nothing.
 
-    def _change(self, state: str, words: str, *notices: str, reason: str | None = None) -> None:
+        Two exceptions, because a restart would bring back the same, for ever: a microphone that was released on
+        request advances no frames, and zeros that come on time are a microphone muted by its own switch as often as a
+        fault, for which it was opened anew already. ``status`` shows both.
+        """
+        if self._is_released:
+            self._turns += 1
+            self._watchdog.beat(self._turns)
+        elif self._source.deaf in (None, DIGITAL_SILENCE):
+            self._watchdog.beat(self._pipeline.frames)
+
+    def _settle(self) -> None:
+        """Go to the state that is true now."""
+        state, reason = ("starting" if self._heard_at is None else "listening"), None
+        if self._mute is not None:
+            state, reason = "muted", _mute_words(self._mute)
+        elif self._source.deaf is not None:
+            state, reason = "deaf", self._source.deaf
+        if (state, reason) != (self._state, self._reason):
+            self._change(state, reason)
+
+    def _change(self, state: str, reason: str | None) -> None:
         """Go to another state and tell people, programs and systemd."""
-        self._state = state
-        logger.info("%s", words)
-        self._notify(*notices, f"STATUS={words}")
+        self._state, self._reason, self._since = state, reason, datetime.now(UTC)
+        logger.log(logging.WARNING if state == "deaf" else logging.INFO, "%s", self._words)
+        self._notify(f"STATUS={self._words}")
         self._publish([StateChanged(time=self._seconds, state=state, reason=reason)])
 
     @property
-    def _listening(self) -> str:
-        return f"Listening for {', '.join(self._assembly.config.values.keywords)} on {self._source.description}"
+    def _words(self) -> str:
+        """The state for people."""
+        if self._state == "listening":
+            return f"Listening for {', '.join(self._assembly.config.values.keywords)} on {self._source.description}"
+        if self._state in ("deaf", "muted"):
+            return f"{self._state.capitalize()}: {self._reason}"
+        return self._state.capitalize()
+
+    def _publish(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if self._mute is None or not isinstance(event, Detection | NearMiss):
+                self._publisher.publish(event)
+
+    def _on_hook_end(self, event: HookEnded) -> None:
+        """Called on the hook's thread."""
+        self.ask(lambda: self._publisher.publish(event))
 
     @property
     def _seconds(self) -> float:
         return self._pipeline.position / RATE
 
-    def _reload(self) -> None:
-        """Take over a configuration that is valid; of one that is not, name every mistake and keep the old one."""
-        self._asked.reload = False
-        self._notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
-        try:
-            self._take_over(assemble(load_config(self._file)))
-        except (ConfigError, NoPermissionError) as error:
-            for line in str(error).splitlines():
-                logger.error("%s", line)
-            logger.error("Not reloaded; the old configuration stays")
-        else:
-            logger.info("Reloaded")
-        if self._state == "listening":
-            self._notify("READY=1", f"STATUS={self._listening}")
+    @property
+    def _is_released(self) -> bool:
+        return self._mute is not None and self._mute.release
+
+    @property
+    def _mutes(self) -> MuteStore:
+        config = self._assembly.config
+        return MuteStore(config.values.state.place(config.folder))
+
+    def _take_mute(self, mute: Mute | None) -> None:
+        was_released, self._mute = self._is_released, mute
+        if was_released != self._is_released:
+            self._sources.close()
+            self._enter(self._new_source(self._assembly.config.values.audio))
+            if not self._is_released:
+                self._lose_time("muted")
+        self._settle()
+
+    def _enter(self, source: Source) -> None:
+        self._source = self._sources.enter_context(source)
+
+    def _new_source(self, settings: AudioSettings) -> Source:
+        if self._is_released:
+            return Released()
+        if self._recording is None:
+            return Supervisor(settings, self._new_device)
+        from kws_app.audio.wavefile import WaveFile  # loads soundfile, which nothing but a recording needs
+
+        return WaveFile(self._recording, paced=True)
+
+    def _lose_time(self, reason: str) -> None:
+        """Note that nothing was heard since the last block."""
+        if self._heard_at is not None:
+            lost = round((time.monotonic() - self._heard_at) * RATE)
+            self._publish(self._pipeline.lose(lost, reason))
 
     def _take_over(self, new: Assembly) -> None:
         old_audio, audio = self._assembly.config.values.audio, new.config.values.audio
-        if self._recording is None and audio != old_audio:
+        if self._recording is None and not self._is_released and audio != old_audio:
             self._switch_source(old_audio, new)
-        else:  # the stream goes on, so its time does
-            new.pipeline.lose(self._pipeline.position, "not heard by this pipeline")
+        new.pipeline.lose(self._pipeline.position, "not heard by this pipeline")
         self._assembly, self._pipeline = new, new.pipeline
         log.set_up(new.config.values.log)
         self._runner.replace(new.hooks)
@@ -184,11 +378,19 @@ class Service:
     def _switch_source(self, old: AudioSettings, new: Assembly) -> None:
         """Open the new microphone, or the old one again: a card often cannot be open twice."""
         self._sources.close()
+        source = Supervisor(new.config.values.audio, self._new_device)
         try:
-            self._open_source(new.config.values.audio)
+            source.open()
         except MicrophoneError as error:
-            self._open_source(old)
+            self._enter(self._new_source(old))
             raise ConfigError(new.config.fault("audio.device", str(error))) from error
+        self._enter(source)
+        self._lose_time("another microphone was opened")
+
+
+def _mute_words(mute: Mute) -> str:
+    kind = "the microphone is released" if mute.release else "no events"
+    return kind if mute.until is None else f"{kind} until {mute.until.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _told(counts: Counter[str]) -> str:

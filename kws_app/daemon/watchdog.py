@@ -6,11 +6,14 @@ import os
 import time
 from collections.abc import Callable, MutableMapping
 
+LONGEST_INTERVAL_SECONDS = 1.0
+
 
 class Watchdog:
-    """Sends ``WATCHDOG=1`` twice in the time that systemd allows (WATCHDOG_USEC), for frames that were stepped.
+    """Sends ``WATCHDOG=1`` every second, or twice in the time that systemd allows (WATCHDOG_USEC) if that is less.
 
-    Not a timer: a process that runs but does not hear is to be restarted.
+    Not a timer: it is sent for frames that were stepped, because a process that runs but does not hear is to be
+    restarted. Every second, so that all of systemd's time is left for trying again with a microphone that fails.
     """
 
     def __init__(
@@ -22,7 +25,7 @@ class Watchdog:
     ) -> None:
         microseconds = environment.pop("WATCHDOG_USEC", None)
         is_ours = environment.pop("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        self._interval = float(microseconds) / 2e6 if microseconds and is_ours else None
+        self._interval = min(LONGEST_INTERVAL_SECONDS, float(microseconds) / 2e6) if microseconds and is_ours else None
         self._notify, self._now = notify, now
         self._sent, self._frames = now(), 0
 

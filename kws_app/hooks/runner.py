@@ -145,6 +145,11 @@ class HookRunner:
         """Outcome -> how many events ended so, over the hooks in use."""
         return sum((worker.counts for worker in self._workers), Counter())
 
+    @property
+    def queued(self) -> int:
+        """How many events wait for a hook."""
+        return sum(worker.queued for worker in self._workers)
+
 
 class _Worker(threading.Thread):
     """The thread and the queue of one hook."""
@@ -158,6 +163,10 @@ class _Worker(threading.Thread):
         self._changed = threading.Condition()
         self._is_finishing = False
         self._drops = Seldom()
+
+    @property
+    def queued(self) -> int:
+        return len(self._waiting)
 
     def offer(self, event: Event) -> None:
         if not self._hook.settings.wants(event):
@@ -197,7 +206,7 @@ class _Worker(threading.Thread):
             self._hook.run(event)
         except HookFailedError as error:
             return error
-        except Exception as error:  # noqa: BLE001  not foreseen by the kind: logged with its traceback
+        except BaseException as error:  # noqa: BLE001  not foreseen by the kind (sys.exit, too): logged with traceback
             failure = HookFailedError(f"raised {error!r}")
             failure.__cause__ = error
             return failure

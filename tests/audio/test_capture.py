@@ -51,7 +51,7 @@ def test_an_overflow_is_told_as_one_lost_block_at_least_and_counted() -> None:
 
     assert (block.lost, block.reason) == (BLOCK, "the device lost audio")
     assert np.array_equal(block.samples, NOISE[4800 + BLOCK :][:BLOCK, 0])
-    assert capture.overflows == 1
+    assert capture.delivery.overflows == 1
 
 
 def test_what_lies_before_an_overflow_is_still_delivered() -> None:

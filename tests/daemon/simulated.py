@@ -7,7 +7,8 @@ from typing import Self
 
 import numpy as np
 
-from kws_app.arrays import Samples
+from kws_app.arrays import RATE, Samples
+from kws_app.audio.capture import Delivery
 from kws_app.audio.microphone import AudioSettings
 from kws_app.audio.source import Block
 from kws_app.errors import MicrophoneError
@@ -23,6 +24,7 @@ class SimulatedMicrophone:
     ``"absent"`` is a device that is not there. ``opened`` has every device that was opened.
     """
 
+    rate, lag_seconds, delivery = RATE, 0.0, Delivery()
     opened: list[str]
 
     def __init__(self, script: Sequence[Happening], absent: Sequence[str] = ("absent",)) -> None:
@@ -30,10 +32,10 @@ class SimulatedMicrophone:
         self._absent = absent
         self.opened = []
         self.is_open = False
-        self.description = ""
+        self.description = self.name = ""
 
-    def __call__(self, settings: AudioSettings) -> Self:
-        self.description = str(settings.device or "default")
+    def __call__(self, settings: AudioSettings, name: str | None = None) -> Self:
+        self.description = self.name = name or str(settings.device or "default")
         return self
 
     def __enter__(self) -> Self:
@@ -44,8 +46,11 @@ class SimulatedMicrophone:
         self.opened.append(self.description)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self.is_open = False
+
+    def history(self, start: int, stop: int) -> Samples:
+        raise LookupError(f"samples {start} to {stop} are not kept")
 
     def blocks(self) -> Iterator[Block]:
         for happening in self._script:

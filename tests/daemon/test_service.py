@@ -81,6 +81,10 @@ def send(number: signal.Signals) -> Callable[[], None]:
     return lambda: os.kill(os.getpid(), number)
 
 
+def fail() -> None:
+    raise MicrophoneError("microphone: the cable is loose")
+
+
 def test_a_spoken_word_reaches_the_hook_with_its_time_and_the_clocks(
     configure: Callable[..., Path], spoken: Samples
 ) -> None:
@@ -186,18 +190,32 @@ def test_no_thread_is_left_behind(configure: Callable[..., Path], quiet: Samples
     assert threading.active_count() == before
 
 
-def test_a_microphone_that_fails_ends_it_with_its_reason_in_the_last_event(
-    configure: Callable[..., Path], quiet: Samples
+def test_a_microphone_that_fails_is_opened_anew_and_heard_again(
+    configure: Callable[..., Path], quiet: Samples, spoken: Samples
 ) -> None:
-    def fail() -> None:
-        raise MicrophoneError("microphone: nothing came for 30 s")
-
     file = configure()
-    with pytest.raises(MicrophoneError):
-        listen(file, [Block(quiet), fail])
 
-    last = events(file)[-1]
-    assert (last["state"], last["reason"]) == ("stopping", "microphone: nothing came for 30 s")
+    microphone = listen(file, [Block(quiet), fail, *blocks_of(spoken)])
+
+    states = [(event["state"], event.get("reason")) for event in events(file, kind="state")]
+    assert states[1:4] == [("listening", None), ("deaf", "the cable is loose"), ("listening", None)]
+    assert microphone.opened == ["default", "default"]
+    assert len(events(file, kind="detection")) == 1
+    assert events(file, kind="audio_lost")[0]["reason"] == "the cable is loose"
+
+
+def test_a_microphone_that_is_absent_is_waited_for_and_then_ends_it_with_its_reason_in_the_last_event(
+    configure: Callable[..., Path],
+) -> None:
+    file = configure(more="audio: {device: absent, give_up_after_seconds: 1}")
+
+    with pytest.raises(MicrophoneError, match=r'no input device named "absent"; nothing helped for 1 s'):
+        listen(file, [])
+
+    deaf, last = events(file, kind="state")[-2:]
+    assert (deaf["state"], deaf["reason"]) == ("deaf", 'no input device named "absent"')
+    assert last["state"] == "stopping"
+    assert last["reason"].endswith("nothing helped for 1 s")
 
 
 def test_a_wrong_configuration_never_opens_the_microphone(config_file: Path) -> None:

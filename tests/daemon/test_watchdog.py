@@ -26,16 +26,22 @@ def fed(beats: list[tuple[float, int]], **environment: str) -> list[float]:
     return [seconds - 100.0 for seconds, _ in sent]
 
 
-def test_it_is_fed_twice_in_the_time_that_systemd_allows() -> None:
-    beats = [(second / 2, second * 25) for second in range(41)]
+def test_it_is_fed_every_second() -> None:
+    beats = [(second / 2, second * 25) for second in range(7)]
 
-    assert fed(beats, WATCHDOG_USEC="10000000") == [5, 10, 15, 20]
+    assert fed(beats, WATCHDOG_USEC="10000000") == [1, 2, 3]
+
+
+def test_it_is_fed_twice_in_the_time_that_systemd_allows_if_that_is_short() -> None:
+    beats = [(second / 4, second * 25) for second in range(7)]
+
+    assert fed(beats, WATCHDOG_USEC="1000000") == [0.5, 1, 1.5]
 
 
 def test_it_is_not_fed_while_no_frame_advances() -> None:
     beats = [(0.0, 10), *((float(second), 10) for second in range(1, 30)), (30.0, 11)]
 
-    assert fed(beats, WATCHDOG_USEC="4000000") == [2, 30]
+    assert fed(beats, WATCHDOG_USEC="4000000") == [1, 30]
 
 
 def test_frames_that_begin_anew_after_a_reload_count() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import threading
@@ -109,18 +110,16 @@ def test_a_device_that_is_listed_but_does_not_open_says_why(server: VirtualMicro
         pass
 
 
-def test_a_stalled_device_gives_empty_blocks_and_then_ends_in_an_error(server: VirtualMicrophone) -> None:
-    with Microphone(AudioSettings(silence_timeout_seconds=1)) as microphone:
+def test_a_stalled_device_gives_empty_blocks(server: VirtualMicrophone) -> None:
+    with Microphone(AudioSettings()) as microphone:
         hear(microphone, 0.1)
-        server.feeder.stall()
+        server.stall()
         begin = time.monotonic()
-        empty: list[Block] = []
 
-        with pytest.raises(MicrophoneError, match="nothing came for 1 s"):
-            empty.extend(block for block in microphone.blocks() if not len(block.samples))
+        empty = list(itertools.islice((block for block in microphone.blocks() if not len(block.samples)), 3))
 
-    assert 2 <= len(empty) <= 4
-    assert time.monotonic() - begin < 3
+    assert [block.lost for block in empty] == [0, 0, 0]
+    assert 0.7 < time.monotonic() - begin < 2
 
 
 def test_a_device_that_delivers_again_is_heard_again(server: VirtualMicrophone) -> None:
@@ -134,7 +133,7 @@ def test_a_device_that_delivers_again_is_heard_again(server: VirtualMicrophone) 
         assert len(hear(microphone, 0.1))
 
 
-def test_an_audio_server_that_dies_is_noticed_long_before_the_silence_timeout(server: VirtualMicrophone) -> None:
+def test_an_audio_server_that_dies_is_noticed(server: VirtualMicrophone) -> None:
     with Microphone(AudioSettings()) as microphone:
         hear(microphone, 0.1)
         server.kill_server()

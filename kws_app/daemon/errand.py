@@ -1,0 +1,54 @@
+"""Something that may never return, on a thread of its own with a time limit."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from kws_app.errors import HungError
+
+LOOK_SECONDS = 0.1
+
+
+class Errand(threading.Thread):
+    """Runs *action* once. ``error`` is what it raised, if it did.
+
+    The thread is daemonic: one that hangs does not keep the process.
+    """
+
+    def __init__(self, words: str, action: Callable[[], object], *, limit_seconds: float) -> None:
+        super().__init__(name=words, daemon=True)
+        self.error: BaseException | None = None
+        self._action, self._limit = action, limit_seconds
+
+    def run(self) -> None:
+        try:
+            self._action()
+        except BaseException as error:  # noqa: BLE001  it is for whoever waits, and for nobody else
+            self.error = error
+
+    def wait(self) -> None:
+        """Start, and return when it is done.
+
+        Raises:
+            HungError: it is not done within the time limit.
+        """
+        for _ in self.looks():
+            pass
+
+    def looks(self) -> Iterator[None]:
+        """Start, and yield ten times a second until it is done.
+
+        Raises:
+            HungError: it is not done within the time limit.
+        """
+        self.start()
+        deadline = time.monotonic() + self._limit
+        while True:
+            self.join(min(LOOK_SECONDS, self._limit))
+            if not self.is_alive():
+                return
+            if time.monotonic() >= deadline:
+                raise HungError(f"{self.name} has not returned for {self._limit:g} s, and only a new process helps")
+            yield

@@ -1,0 +1,55 @@
+"""How long and how often to try again with a microphone that does not hear."""
+
+from __future__ import annotations
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 3.0
+"""Short enough for a device that is back to be heard within five seconds, opening included."""
+
+LONGEST_SILENT_PAUSE_SECONDS = 60.0
+"""While zeros come: the device is there and is heard as soon as it says something; opening it again rarely helps."""
+
+STEADY_SECONDS = 10.0
+"""Hearing for so long ends a trouble: one that comes again sooner is the same, and is not hurried anew."""
+
+LONGEST_STEP_SECONDS = 1.0
+"""More time between two looks (the process was stopped) does not count as trying."""
+
+
+class Patience:
+    """Back-off and giving up, by the time that the supervisor tells."""
+
+    def __init__(self, give_up_after_seconds: float) -> None:
+        self._limit = give_up_after_seconds
+        self._noted: float | None = None
+        self._well = 0.0
+        self._due_at = float("-inf")
+        self._pause = FIRST_PAUSE_SECONDS
+        self.deaf_seconds = 0.0
+        """How long nothing has helped, digital silence left out: a microphone may be muted by its switch for hours."""
+
+    def note(self, now: float, *, is_deaf: bool, is_silent: bool) -> None:
+        """Say how it is; several times a second. *is_silent*: deaf for digital silence alone."""
+        passed = min(now - self._noted, LONGEST_STEP_SECONDS) if self._noted is not None else 0.0
+        self._noted = now
+        if is_deaf:
+            self._well = 0.0
+            self.deaf_seconds += 0.0 if is_silent else passed
+            return
+        self._well += passed
+        if self._well >= STEADY_SECONDS:
+            self.deaf_seconds, self._due_at, self._pause = 0.0, float("-inf"), FIRST_PAUSE_SECONDS
+
+    def is_due(self, now: float) -> bool:
+        """Whether the next try may begin: the first at once, each later one after twice the pause."""
+        return now >= self._due_at
+
+    def tried(self, now: float, *, is_silent: bool) -> None:
+        """A try has ended."""
+        self._due_at = now + self._pause
+        longest = LONGEST_SILENT_PAUSE_SECONDS if is_silent else LONGEST_PAUSE_SECONDS
+        self._pause = min(2 * self._pause, longest)
+
+    @property
+    def is_exhausted(self) -> bool:
+        return self.deaf_seconds >= self._limit
