@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 EX_OK = 0
+EX_USAGE = 64  # a request that the daemon does not know
 EX_NOINPUT = 66  # a recording that cannot be read
 EX_UNAVAILABLE = 69  # no audio, and none came back
 EX_SOFTWARE = 70  # our own fault
@@ -75,6 +76,22 @@ class MicrophoneError(KwsError, OSError):
     """A microphone that is absent, busy, or has gone silent."""
 
     exit_code = EX_UNAVAILABLE
+
+
+class HungError(KwsError):
+    """A call into PortAudio that never returns: what belongs to this process cannot be saved."""
+
+
+class ControlError(KwsError, OSError):
+    """A control socket that the daemon cannot have where it was configured."""
+
+    exit_code = EX_CONFIG
+
+
+class RequestError(KwsError, ValueError):
+    """Something asked for over the control socket that is no request."""
+
+    exit_code = EX_USAGE
 
 
 class NoPermissionError(KwsError, PermissionError):
