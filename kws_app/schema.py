@@ -94,6 +94,22 @@ def read(text: str, kind: type[T], *, file: str) -> Reading[T]:
     return Reading(value, walk.lines)
 
 
+def read_section(text: str, name: str, kind: type[T], *, file: str) -> T:
+    """Read one section of YAML *text* and nothing else of it, whatever mistakes the rest has.
+
+    Raises:
+        ConfigError: the section has mistakes, or the text is no YAML.
+    """
+    walk = _Walk(file)
+    sections = dict(walk.pairs(compose(text, file=file), ""))
+    walk.faults.clear()
+    value = walk.section(sections.get(name), kind, name)
+    if walk.faults:
+        raise ConfigError(*walk.faults)
+    section: T = value
+    return section
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown *word*: the nearest of the *known* ones or, failing that, all of them."""
     names = {name.lower(): name for name in known}
@@ -121,7 +137,7 @@ class _Walk:
         if dataclasses.is_dataclass(kind):
             return self._variant(node, kind, path, rule.variants) if rule.variants else self.section(node, kind, path)
         if origin in (dict, Mapping):
-            return {key: self.value(child, inner[1], _join(path, key), rule) for key, child in self._pairs(node, path)}
+            return {key: self.value(child, inner[1], _join(path, key), rule) for key, child in self.pairs(node, path)}
         if origin in (list, tuple):
             return self._list(node, kind, path, rule)
         return self._scalar(node, [kind], path, rule)
@@ -131,7 +147,7 @@ class _Walk:
         noted = len(self.faults)
         hints, fields = typing.get_type_hints(kind), {field.name: field for field in dataclasses.fields(kind)}
         given: dict[str, Any] = {}
-        pairs = self._pairs(node, path)
+        pairs = self.pairs(node, path)
         if len(self.faults) > noted and not pairs:
             return None
         for key, child in pairs:
@@ -158,7 +174,7 @@ class _Walk:
         if kinds:
             return self._fault(line_of(node), path, f"{' and '.join(kinds)} exclude each other")
         common = [field.name for field in dataclasses.fields(base)]
-        strange = [key for key, _ in self._pairs(node, path) if key not in common]
+        strange = [key for key, _ in self.pairs(node, path) if key not in common]
         for key in strange:
             self._fault(self.lines[_join(path, key)], _join(path, key), "unknown kind" + did_you_mean(key, variants))
         return None if strange else self._fault(line_of(node), path, "names no kind" + did_you_mean("", variants))
@@ -201,7 +217,7 @@ class _Walk:
                 return self._fault(line_of(node), path, f"must lie between {low} and {high}, got {shown(node)}")
         return value
 
-    def _pairs(self, node: yaml.Node | None, path: str) -> list[tuple[str, yaml.Node]]:
+    def pairs(self, node: yaml.Node | None, path: str) -> list[tuple[str, yaml.Node]]:
         """The pairs of a mapping, their lines noted. A key that comes twice, or is no plain text, is a fault."""
         if not isinstance(node, yaml.MappingNode):
             if node is not None and not is_nothing(node):

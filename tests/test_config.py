@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from kws_app.events import Event
 from kws_app.hooks import Kinds
 from kws_app.pipeline import KeywordSettings
 from kws_app.schema import read
-from tests.conftest import ROOT
+from tests.conftest import ROOT, nobody
 
 SHIPPED = ROOT / "config.yaml"
 
@@ -189,19 +188,6 @@ def test_a_model_in_a_folder_that_this_user_may_not_enter_is_not_replaced_by_ano
 
     with nobody():
         assert config.model_path == tmp_path / "models" / "computer.onnx"
-
-
-@contextmanager
-def nobody() -> Iterator[None]:
-    """Give up root's right to read everything for a while."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65_534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 def paths(section: Any, path: str = "") -> Iterator[str]:

@@ -19,7 +19,10 @@ from kws_app.errors import EX_CANTCREAT, EX_OK, EX_SOFTWARE, INTERRUPTED, KwsErr
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-COMMANDS = ("run", "replay", "score", "check", "config", "devices", "profile")
+COMMANDS = (
+    *("run", "replay", "score", "check", "config", "devices", "profile"),
+    *("status", "events", "meter", "mute", "unmute", "reload"),
+)
 """Each is the module of that name beside this one, with ``add_parser(subparsers)`` and ``run(args) -> int``."""
 
 STDOUT, STDERR = 1, 2
