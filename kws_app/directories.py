@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,6 +49,14 @@ class ControlSettings:
         "/run/kws-app for root and in $XDG_RUNTIME_DIR/kws-app for others",
     )
     group: str | None = setting(None, help="group whose members may use it; empty: the daemon's own group")
+
+    @property
+    def has_group(self) -> bool:
+        """Whether the group is one of this system's."""
+        try:
+            return self.group is None or bool(grp.getgrnam(self.group))
+        except KeyError:
+            return False
 
     def places(
         self, folder: Path, environment: Mapping[str, str] = os.environ, *, is_root: bool = IS_ROOT

@@ -34,6 +34,8 @@ def assemble(config: LoadedConfig) -> Assembly:
     """
     faults: list[Fault] = []
     hooks = list(_hooks(config, faults))
+    if not config.values.control.has_group:
+        faults.append(config.fault("control.group", f"there is no group '{config.values.control.group}'"))
     try:
         model = load_model(config.model_path)
         pipeline = Pipeline(model, _known_keywords(config, model, faults))

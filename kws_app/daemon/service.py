@@ -19,6 +19,7 @@ from kws_app.audio.microphone import AudioSettings, Microphone
 from kws_app.audio.source import Block
 from kws_app.config import load_config
 from kws_app.daemon.assembly import Assembly, assemble
+from kws_app.daemon.control import ControlServer
 from kws_app.daemon.eventlog import EventLog
 from kws_app.daemon.hearing import DIGITAL_SILENCE
 from kws_app.daemon.inbox import Inbox
@@ -112,6 +113,7 @@ class Service:
         Raises:
             ConfigError: everything that is wrong with the configuration.
             NoPermissionError: this user may not read it.
+            ControlError: the configured control socket cannot be had.
             MicrophoneError: there is no microphone, or it fell silent for too long.
             RecordingError: the recording cannot be read.
         """
@@ -130,8 +132,10 @@ class Service:
         self._mute = self._mutes.read(datetime.now(UTC))
         runner = HookRunner(self._assembly.hooks, on_end=self._on_hook_end)
         self._publisher.subscribe(runner.submit)
-        with runner as self._runner, closing(self._inbox), self._sources, self._states():
-            self._enter(self._new_source(self._assembly.config.values.audio))
+        config = self._assembly.config
+        control = ControlServer(config.values.control, self, folder=config.folder)
+        with control, runner as self._runner, closing(self._inbox), self._sources, self._states():
+            self._enter(self._new_source(config.values.audio))
             self._listen()
 
     # For all threads.
@@ -367,6 +371,8 @@ class Service:
             self._publish(self._pipeline.lose(lost, reason))
 
     def _take_over(self, new: Assembly) -> None:
+        if new.config.values.control != self._assembly.config.values.control:
+            raise ConfigError(new.config.fault("control", "a change here counts from the next start on: restart it"))
         old_audio, audio = self._assembly.config.values.audio, new.config.values.audio
         if self._recording is None and not self._is_released and audio != old_audio:
             self._switch_source(old_audio, new)
