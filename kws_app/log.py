@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kws_app import stderr
 from kws_app.schema import setting
+from kws_app.stderr import StandardError
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -29,7 +31,7 @@ def set_up(settings: LogSettings) -> None:
     formatter = (
         _JournalFormatter() if _is_journal() else logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(StandardError() if sys.stderr is sys.__stderr__ else sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(level=settings.level.upper(), handlers=[handler], force=True)
 
@@ -63,5 +65,5 @@ class _JournalFormatter(logging.Formatter):
 
 def _is_journal() -> bool:
     """Whether standard error is the journal's: JOURNAL_STREAM names device and inode, and children inherit it."""
-    status = os.fstat(2)
+    status = os.fstat(stderr.descriptor())
     return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from kws_app.audio.holder import holder
 from kws_app.audio.resample import DeviceFrames
 from kws_app.errors import MicrophoneError
+from kws_app.stderr import silenced
 
 try:
     import pyaudio
@@ -25,6 +25,9 @@ except ImportError as error:
     ) from error
 
 logger = logging.getLogger(__name__)
+
+_debug = partial(logger.debug, "PortAudio: %s")
+"""What ALSA and JACK print while they look for what is not there: a hundred lines."""
 
 FORMATS = {"int16": pyaudio.paInt16, "int32": pyaudio.paInt32, "float32": pyaudio.paFloat32}
 """Sample formats in the order they are tried; 24 bits arrive as int32."""
@@ -62,7 +65,7 @@ class PortAudio:
     """
 
     def __init__(self) -> None:
-        with _silent_stderr():
+        with silenced(_debug):
             self._api = pyaudio.PyAudio()
 
     def close(self) -> None:
@@ -104,7 +107,7 @@ class PortAudio:
 
     def opens(self, device: Device, rate: int) -> bool:
         """Whether the device, or what lies before it, says that it records at *rate*."""
-        with _silent_stderr():
+        with silenced(_debug):
             try:
                 return self._api.is_format_supported(
                     rate, input_device=device.index, input_channels=_channels(device), input_format=pyaudio.paInt16
@@ -116,7 +119,7 @@ class PortAudio:
         """A stream at the device's own rate and channel count, in the first sample format that it takes."""
         for sample_format in FORMATS:
             try:
-                with _silent_stderr():
+                with silenced(_debug):
                     return Stream(self._api, device, sample_format=sample_format, block_ms=block_ms)
             except OSError as error:
                 if error.errno != pyaudio.paSampleFormatNotSupported:
@@ -227,22 +230,3 @@ def _likeness(wanted: str, name: str) -> float:
         matcher.set_seq1(name.lower()[start : start + len(wanted)])
         ratios.append(matcher.ratio())
     return max(ratios)
-
-
-@contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Keep for the debug log what ALSA and JACK print while they look for what is not there: a hundred lines.
-
-    They write to descriptor 2 itself, which the whole process shares, so this is held for one call at a time.
-    """
-    with open(os.memfd_create("stderr"), "rb") as chatter:
-        usual = os.dup(2)
-        os.dup2(chatter.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(usual, 2)
-            os.close(usual)
-        chatter.seek(0)
-        for line in chatter:
-            logger.debug("PortAudio: %s", line.decode(errors="replace").rstrip())

@@ -12,14 +12,19 @@ LOOK_SECONDS = 0.1
 
 
 class Errand(threading.Thread):
-    """Runs *action* once. ``error`` is what it raised, if it did.
+    """Runs *action* once.
 
     The thread is daemonic: one that hangs does not keep the process.
+
+    Attributes:
+        error: what the action raised, if it did.
+        is_hung: whether somebody waited in vain.
     """
 
     def __init__(self, words: str, action: Callable[[], object], *, limit_seconds: float) -> None:
         super().__init__(name=words, daemon=True)
         self.error: BaseException | None = None
+        self.is_hung = False
         self._action, self._limit = action, limit_seconds
 
     def run(self) -> None:
@@ -50,5 +55,6 @@ class Errand(threading.Thread):
             if not self.is_alive():
                 return
             if time.monotonic() >= deadline:
+                self.is_hung = True
                 raise HungError(f"{self.name} has not returned for {self._limit:g} s, and only a new process helps")
             yield

@@ -33,6 +33,10 @@ STORM_SECONDS = 3.0
 STORM = 10
 """Overflows in that time: a busy board has one now and then."""
 
+CLEAR_SECONDS = 0.2
+"""Plausible audio in one piece that clears a symptom: a device that was just opened, and the conversion of its rate,
+begin with a jump that is no sound."""
+
 LONGEST_LOOK_SECONDS = 0.5
 """Time counts while somebody looks. After a longer pause (the process was stopped, the processor was taken) the device
 gets the chance to deliver before it is called silent."""
@@ -67,8 +71,8 @@ class Hearing:
     """The judge of one microphone through all its openings.
 
     A symptom must last ``deaf_after_seconds`` (digital silence: ``digital_silence_seconds``) to be believed, and goes
-    with the first block that shows otherwise. Opening the device again does not make it plausible; what it
-    delivers then does.
+    with a fifth of a second of plausible audio. Opening the device again does not make it plausible; what it delivers
+    then does.
     """
 
     def __init__(self, settings: AudioSettings, clock: Clock | None = None) -> None:
@@ -76,7 +80,7 @@ class Hearing:
         self._looked = self._clock.now()
         self._waited = 0.0
         self._symptom: str | None = None
-        self._lasted = 0.0
+        self._lasted = self._clear = 0.0
         self._pace = Pace()
         self._storm = Storm()
         self._slept = 0.0
@@ -119,11 +123,12 @@ class Hearing:
         return self._pace.fault or self._storm.fault
 
     def _feel(self, samples: Samples) -> None:
-        symptom = symptom_of(samples)
-        if symptom != self._symptom:
+        symptom, seconds = symptom_of(samples), len(samples) / RATE
+        self._clear = 0.0 if symptom else self._clear + seconds
+        if (symptom is not None and symptom != self._symptom) or self._clear >= CLEAR_SECONDS:
             self._symptom, self._lasted = symptom, 0.0
         if symptom is not None:
-            self._lasted += len(samples) / RATE
+            self._lasted += seconds
 
 
 def symptom_of(samples: Samples) -> str | None:

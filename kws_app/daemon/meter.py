@@ -12,7 +12,9 @@ from kws_app.arrays import RATE, Samples
 
 FULL_SCALE = 32_768
 LOWEST_DBFS = -100.0
-"""Shown for less than the smallest step of 16 bits, digital silence included."""
+"""Less than the smallest step of 16 bits: digital silence."""
+
+LOWEST = FULL_SCALE * 10 ** (LOWEST_DBFS / 20)
 
 SMOOTHING_SECONDS = 0.3
 PEAK_FALL_DB = 20.0
@@ -41,7 +43,9 @@ class Meter:
 
     def __init__(self) -> None:
         self.clipped = 0
-        self._power = self._floor = self._peak = 0.0
+        self._power = self._floor = LOWEST**2
+        self._peak = LOWEST
+        self._is_first = True
 
     def push(self, samples: Samples) -> None:
         """Take the next samples, int16 ``(n,)``, n > 0."""
@@ -50,11 +54,12 @@ class Meter:
         power, peak = float(values @ values) / len(values), float(np.abs(values).max())
         if peak >= FULL_SCALE - 1:
             self.clipped += int(np.count_nonzero(np.abs(values) >= FULL_SCALE - 1))
-        weight = math.exp(-seconds / SMOOTHING_SECONDS) if self._power else 0.0
-        self._power = weight * self._power + (1 - weight) * power
-        risen = self._floor * 10 ** (FLOOR_RISE_DB * seconds / 10)
-        self._floor = min(risen, self._power) if self._floor else self._power
-        self._peak = max(peak, self._peak * 10 ** (-PEAK_FALL_DB * seconds / 20))
+        weight = 0.0 if self._is_first else math.exp(-seconds / SMOOTHING_SECONDS)
+        self._power = max(LOWEST**2, weight * self._power + (1 - weight) * power)
+        risen = self._power if self._is_first else self._floor * 10 ** (FLOOR_RISE_DB * seconds / 10)
+        self._floor = min(risen, self._power)
+        self._peak = max(LOWEST, peak, self._peak * 10 ** (-PEAK_FALL_DB * seconds / 20))
+        self._is_first = False
 
     def level(self, scores: Mapping[str, float]) -> Level:
         """What was measured, beside the pipeline's *scores*."""
@@ -68,4 +73,4 @@ class Meter:
 
 
 def _dbfs(amplitude: float) -> float:
-    return max(LOWEST_DBFS, 20 * math.log10(amplitude / FULL_SCALE)) if amplitude else LOWEST_DBFS
+    return 20 * math.log10(amplitude / FULL_SCALE)

@@ -108,6 +108,8 @@ class Supervisor:
         """
         self._is_closed = True
         self._device = None
+        if self._errand is not None and self._errand.is_hung:
+            return  # which was said already
         Errand("closing the microphone", self._give_back_newest, limit_seconds=LAST_CLOSE_SECONDS).wait()
 
     @property

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from kws_app import stderr
 from kws_app.errors import HookError
 from kws_app.events import Event
 from kws_app.hooks.runner import HookFailedError, HookSettings, HookTimeoutError
@@ -52,6 +53,7 @@ class CommandHook:
             self._process = subprocess.Popen(
                 self._argv,
                 stdin=subprocess.PIPE,
+                stderr=stderr.descriptor(),
                 cwd=self._folder,
                 env=os.environ | variables(event),
                 start_new_session=True,  # so that what it starts can be killed with it, and Ctrl-C does not reach it

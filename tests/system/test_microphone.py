@@ -17,7 +17,6 @@ from kws_app.arrays import RATE, Samples
 from kws_app.audio.microphone import AudioSettings, Microphone
 from kws_app.audio.portaudio import PortAudio
 from kws_app.audio.resample import DeviceFrames, Resampler
-from kws_app.audio.source import Block
 from kws_app.errors import MicrophoneError
 from tests.system.virtual_microphone import VirtualMicrophone
 
@@ -113,7 +112,7 @@ def test_a_device_that_is_listed_but_does_not_open_says_why(server: VirtualMicro
 def test_a_stalled_device_gives_empty_blocks(server: VirtualMicrophone) -> None:
     with Microphone(AudioSettings()) as microphone:
         hear(microphone, 0.1)
-        server.stall()
+        server.feeder.stall()
         begin = time.monotonic()
 
         empty = list(itertools.islice((block for block in microphone.blocks() if not len(block.samples)), 3))
