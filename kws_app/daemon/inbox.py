@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from kws_app.errors import HungError
+
 T = TypeVar("T")
 
 
@@ -30,13 +32,20 @@ class Inbox:
         return future
 
     def work(self) -> None:
-        """Run what waits, in its order."""
+        """Run what waits, in its order.
+
+        Raises:
+            HungError: one of them hangs, which ends the process; whoever asked is told before.
+        """
         while self._waiting:
             action, future = self._waiting.popleft()
             if not future.set_running_or_notify_cancel():
                 continue
             try:
                 result = action()
+            except HungError as error:
+                future.set_exception(error)
+                raise
             except Exception as error:  # noqa: BLE001  it is the asker's, who finds it in the future
                 future.set_exception(error)
             else:

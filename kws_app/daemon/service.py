@@ -194,8 +194,10 @@ class Service:
         Raises:
             OutputError: muted, but it would not survive a restart.
         """
-        self._take_mute(Mute(until, release))
-        self._mutes.write(self._mute)
+        try:
+            self._take_mute(Mute(until, release))
+        finally:  # also if the microphone cannot be closed but by a restart
+            self._mutes.write(self._mute)
 
     def unmute(self) -> None:
         """Listen again.
