@@ -166,6 +166,7 @@ class Supervisor:
             self._is_closed = True  # nobody else ends what a device delivers
         except MicrophoneError as error:
             self._become(error)
+            yield NOTHING  # so that it is told, however soon it is over
 
     def _give_back(self, device: Device) -> Iterator[Block]:
         self._overflows += device.delivery.overflows
@@ -187,7 +188,8 @@ class Supervisor:
             if self.deaf is None:
                 self._judge(NOTHING.samples, Delivery())
             yield NOTHING
-        self._patience.tried(self._clock.now(), is_silent=self._is_silent)
+        if self.deaf is not None:  # or it is no second try
+            self._patience.tried(self._clock.now(), is_silent=self._is_silent)
         try:
             self._adopt(opening)
         except MicrophoneError as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Self
 
 import numpy as np
@@ -21,22 +22,45 @@ SILENCE = Block(np.empty(0, np.int16))
 class SimulatedMicrophone:
     """Delivers the blocks of a script and calls what stands between them; the script goes on when it is reopened.
 
-    ``"absent"`` is a device that is not there. ``opened`` has every device that was opened.
+    Args:
+        script: blocks, and what happens between them.
+        absent: devices that are not there.
+        called: the name of whatever is opened; otherwise what it was asked for by.
+        hangs: closing it does not return until ``let_go``.
+
+    Attributes:
+        opened: every device that was opened.
+        asked: the name that each was to be found again by.
     """
 
     rate, lag_seconds, delivery = RATE, 0.0, Delivery()
-    opened: list[str]
 
-    def __init__(self, script: Sequence[Happening], absent: Sequence[str] = ("absent",)) -> None:
+    def __init__(
+        self,
+        script: Iterable[Happening],
+        *,
+        absent: Sequence[str] = ("absent",),
+        called: str | None = None,
+        hangs: bool = False,
+    ) -> None:
         self._script = iter(script)
-        self._absent = absent
-        self.opened = []
+        self._absent, self._called = absent, called
+        self._let_go = threading.Event()
+        if not hangs:
+            self.let_go()
+        self.opened: list[str] = []
+        self.asked: list[str | None] = []
         self.is_open = False
         self.description = self.name = ""
 
     def __call__(self, settings: AudioSettings, name: str | None = None) -> Self:
-        self.description = self.name = name or str(settings.device or "default")
+        self.asked.append(name)
+        self.description = self.name = self._called or name or str(settings.device or "default")
         return self
+
+    def let_go(self) -> None:
+        """Let it be closed."""
+        self._let_go.set()
 
     def __enter__(self) -> Self:
         if self.description in self._absent:
@@ -47,6 +71,7 @@ class SimulatedMicrophone:
         return self
 
     def close(self) -> None:
+        self._let_go.wait()
         self.is_open = False
 
     def history(self, start: int, stop: int) -> Samples:

@@ -18,18 +18,14 @@ from kws_app.arrays import RATE
 from tests.conftest import ROOT
 
 HANGING_MICROPHONE = """
-import sys, threading, time
+import sys, time
 from pathlib import Path
 import numpy
 from kws_app.daemon.service import Service
 from tests.daemon.simulated import SimulatedMicrophone, blocks_of
 
-class Hanging(SimulatedMicrophone):
-    def close(self):
-        threading.Event().wait()
-
-script = [*blocks_of(numpy.zeros(640, numpy.int16)), *[lambda: time.sleep(0.05)] * 1000]
-Service(Path(sys.argv[1]), microphone=Hanging(script)).run()
+script = [*blocks_of(numpy.arange(640, dtype=numpy.int16)), *[lambda: time.sleep(0.05)] * 1000]
+Service(Path(sys.argv[1]), microphone=SimulatedMicrophone(script, hangs=True)).run()
 """
 
 
@@ -117,3 +113,13 @@ def test_a_device_that_cannot_be_closed_does_not_keep_the_process(configuration:
 
     assert status == 0
     assert "ERROR closing the microphone has not returned for 0.75 s" in said
+
+
+def test_a_deaf_device_that_cannot_be_closed_ends_the_process_with_70_and_says_so(configuration: Path) -> None:
+    with started("-c", HANGING_MICROPHONE, configuration, until="Deaf: no audio for 2 s") as process:
+        status = ended_within(process, 5)
+        assert process.stderr is not None
+        said = process.stderr.read()
+
+    assert status == 70
+    assert "ERROR closing default has not returned for 3 s, and only a new process helps; the process ends here" in said
