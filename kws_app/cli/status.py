@@ -90,8 +90,7 @@ def _state(status: dict[str, Any], now: datetime) -> str:
     if status["reason"]:
         parts.append(status["reason"])
     if status["muted_until"]:
-        until = moment(status["muted_until"])
-        parts.append(f"until {clock(until)}, for another {lasting((until - now).total_seconds())}")
+        parts.append(f"{lasting((moment(status['muted_until']) - now).total_seconds())} left")
     return "; ".join(parts)
 
 

@@ -68,9 +68,9 @@ class Meter:
             noise_floor_dbfs=_dbfs(math.sqrt(self._floor)),
             peak_dbfs=_dbfs(self._peak),
             clipped=self.clipped,
-            scores=scores,
+            scores={keyword: round(score, 4) for keyword, score in scores.items()},
         )
 
 
 def _dbfs(amplitude: float) -> float:
-    return 20 * math.log10(amplitude / FULL_SCALE)
+    return round(20 * math.log10(amplitude / FULL_SCALE), 1)

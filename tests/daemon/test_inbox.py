@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from kws_app.daemon.inbox import Inbox
+from kws_app.errors import HungError
 
 
 def test_actions_run_on_the_worker_in_their_order() -> None:
@@ -40,6 +41,19 @@ def test_a_question_that_was_taken_back_is_not_worked_on() -> None:
     inbox.work()
 
     assert seen == []
+
+
+def test_what_hangs_ends_the_worker_once_whoever_asked_was_told() -> None:
+    def hang() -> None:
+        raise HungError("closing the microphone has not returned")
+
+    inbox = Inbox()
+    asked = inbox.ask(hang)
+
+    with pytest.raises(HungError):
+        inbox.work()
+    with pytest.raises(HungError):
+        asked.result(0)
 
 
 def test_nobody_waits_for_ever_when_the_daemon_ends() -> None:
