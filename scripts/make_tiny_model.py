@@ -18,7 +18,7 @@ import torch
 from kws_app.arrays import RATE, Samples
 from kws_app.features.mfcc import MfccSettings
 from kws_app.training.card import make_card
-from kws_app.training.data import Clip, Corpus
+from kws_app.training.data import Clip, Corpus, Take
 from kws_app.training.export import export
 from kws_app.training.network import NetworkSettings
 from kws_app.training.recipe import KeywordRecipe, Recipe, ScheduleSettings, StageSettings
@@ -66,9 +66,9 @@ def corpus(seed: int = 0) -> Corpus:
         keywords={"rise": [clip(500, 2000) for _ in range(40)], "fall": [clip(2000, 500) for _ in range(40)]},
         near_misses=[clip(*half) for half in halves for _ in range(10)],
         commands=[clip(pitch, pitch) for pitch in rng.uniform(300, 2500, 40)],
-        speech=[steady() for _ in range(20)],
-        noise=noise,
-        music=[steady() for _ in range(5)],
+        speech=[Take(steady()) for _ in range(20)],
+        noise=[Take(samples) for samples in noise],
+        music=[Take(steady()) for _ in range(5)],
     )
 
 

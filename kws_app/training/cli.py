@@ -1,4 +1,4 @@
-"""``kws-train``: synthesize, train, export, evaluate."""
+"""``kws-train``: synthesize, align, train, export, evaluate."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from kws_app.errors import EX_CANTCREAT, EX_NOINPUT, INTERRUPTED, KwsError
 
 COMMANDS = {
     "synthesize": ("kws_app.training.synthesize", "add_parser"),
+    "align": ("kws_app.training.align", "add_parser"),
     "train": ("kws_app.training.commands", "add_train"),
     "export": ("kws_app.training.commands", "add_export"),
     "evaluate": ("kws_app.training.evaluate", "add_parser"),

@@ -10,6 +10,7 @@ from typing import Any
 from kws_app.errors import ConfigError, Fault
 from kws_app.training.card import make_card
 from kws_app.training.data import Corpus
+from kws_app.training.phones import Alignment, read_alignment
 from kws_app.training.recipe import Recipe, read_recipe
 from kws_app.training.scenes import SceneBuilder, read_shards, write_shard
 
@@ -28,6 +29,7 @@ def add_train(subparsers: Any) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with wakewords, speech_commands, background")
     parser.add_argument("--background", type=Path, action="append", default=[], help="further background folders")
     parser.add_argument("--synthetic", type=Path, action="append", default=[], help="folders of kws-train synthesize")
+    parser.add_argument("--phones", type=Path, metavar="FILE", help="what kws-train align found in these folders")
     parser.add_argument("--work", type=Path, required=True, help="folder of this run")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="of the processor")
@@ -72,7 +74,7 @@ def compose(recipe: Recipe, args: argparse.Namespace) -> list[Path]:
 
 def gather(recipe: Recipe, args: argparse.Namespace) -> Corpus:
     """Everything the command line names, decoded, and noted in the run's ``corpus.json``."""
-    corpus = Corpus()
+    corpus = Corpus(alignment=read_alignment(args.phones) if args.phones else Alignment())
     corpus.add_recordings(args.data, tuple(recipe.keywords))
     for folder in args.background:
         corpus.add_background(folder)

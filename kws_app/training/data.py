@@ -7,6 +7,7 @@ Three kinds of folder are read, each by its own manifest (columns are named in t
 - further ``background`` folders with a ``segments.tsv``;
 - folders of synthesized speech, as ``kws-train synthesize`` writes them.
 
+Where ``kws-train align`` has found phones, they come along.
 A file that cannot be read is listed and skipped; a speaker who stands in two splits is refused by name.
 """
 
@@ -24,6 +25,7 @@ from kws_app.arrays import RATE, Audio, Samples
 from kws_app.audio.wavefile import WaveFile
 from kws_app.errors import ConfigError, Fault, RecordingError
 from kws_app.training.augment import direct_sound_first
+from kws_app.training.phones import Alignment, Phones
 
 logger = logging.getLogger(__name__)
 
@@ -39,23 +41,33 @@ class Clip:
     start: int
     end: int
     speaker: str
+    phones: Phones | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Running audio of one recording or one reader, int16 ``(n,)``."""
+
+    samples: Samples
+    phones: Phones | None = None
+
+    def __len__(self) -> int:
+        return len(self.samples)
 
 
 @dataclass(slots=True)
 class Corpus:
-    """All that a training hears, decoded and in memory (about 115 MB an hour).
+    """All that a training hears, decoded and in memory (about 115 MB an hour)."""
 
-    Running audio is a list of takes: one recording or one reader each, int16 ``(n,)``.
-    """
-
+    alignment: Alignment = field(default_factory=Alignment)
     keywords: dict[str, list[Clip]] = field(default_factory=dict)
     synthetic: dict[str, list[Clip]] = field(default_factory=dict)
     near_misses: list[Clip] = field(default_factory=list)
     commands: list[Clip] = field(default_factory=list)
-    speech: list[Samples] = field(default_factory=list)
-    other_languages: list[Samples] = field(default_factory=list)
-    noise: list[Samples] = field(default_factory=list)
-    music: list[Samples] = field(default_factory=list)
+    speech: list[Take] = field(default_factory=list)
+    other_languages: list[Take] = field(default_factory=list)
+    noise: list[Take] = field(default_factory=list)
+    music: list[Take] = field(default_factory=list)
     rooms: list[Audio] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
@@ -76,11 +88,11 @@ class Corpus:
     def add_recordings(self, root: Path, keywords: tuple[str, ...]) -> None:
         """Add ``wakewords``, ``speech_commands`` and ``background`` below *root*, train split only."""
         _refuse_shared_speakers(root / "wakewords" / "manifest.tsv")
-        for row in _rows(root / "wakewords" / "manifest.tsv"):
+        for row in rows(root / "wakewords" / "manifest.tsv"):
             keyword = keyword_of(row["word"])
             if row["path"].startswith("train/") and keyword in keywords and "unsure-times" not in row["flags"]:
                 self._add_keyword(root / "wakewords" / row["path"], row, keyword)
-        for row in _rows(root / "speech_commands" / "manifest.tsv"):
+        for row in rows(root / "speech_commands" / "manifest.tsv"):
             if row["path"].startswith("train/") and not row["word"].startswith("_"):
                 clip = self._clip(root / "speech_commands" / row["path"], row)
                 if clip is not None:
@@ -100,7 +112,7 @@ class Corpus:
             "music": self.music,
         }
         decoded: dict[str, Samples | None] = {}
-        for row in _rows(root / "segments.tsv"):
+        for row in rows(root / "segments.tsv"):
             takes = kinds.get(row["path"].split("/")[0])
             if takes is None:
                 continue
@@ -108,11 +120,13 @@ class Corpus:
                 decoded = {row["path"]: self._read(root / row["path"])}
             samples = decoded[row["path"]]
             if samples is not None:
-                takes.append(samples[int(float(row["start_s"]) * RATE) : int(float(row["end_s"]) * RATE)])
+                first, last = int(float(row["start_s"]) * RATE), int(float(row["end_s"]) * RATE)
+                last = min(last, len(samples))
+                takes.append(Take(samples[first:last], self.alignment.of(root / row["path"], first, last)))
 
     def add_synthetic(self, root: Path) -> None:
         """Add the train split of what ``kws-train synthesize`` wrote to *root*: keywords, near misses, sentences."""
-        for row in _rows(root / "manifest.tsv"):
+        for row in rows(root / "manifest.tsv"):
             if row.get("split", "train") != "train":
                 continue
             clip = self._clip(root / row["path"], row | {"speaker": f"{row['engine']}/{row['voice']}"})
@@ -123,7 +137,7 @@ class Corpus:
             elif row["kind"] == "near_miss":
                 self.near_misses.append(clip)
             else:
-                self.speech.append(clip.samples)
+                self.speech.append(Take(clip.samples, clip.phones))
 
     def _add_keyword(self, path: Path, row: dict[str, str], keyword: str) -> None:
         clip = self._clip(path, row)
@@ -132,7 +146,8 @@ class Corpus:
         # Around the recording itself most clips hold digital silence, which would give the word away.
         first, last = int(float(row["rec_start_s"]) * RATE), int(float(row["rec_end_s"]) * RATE)
         first, last = min(first, clip.start), max(last, clip.end)
-        cut = Clip(clip.samples[first:last], clip.start - first, clip.end - first, clip.speaker)
+        phones = self.alignment.of(path, first, last)
+        cut = Clip(clip.samples[first:last], clip.start - first, clip.end - first, clip.speaker, phones)
         self.keywords.setdefault(keyword, []).append(cut)
 
     def _clip(self, path: Path, row: dict[str, str]) -> Clip | None:
@@ -142,21 +157,32 @@ class Corpus:
         start, end = (int(float(row[name]) * RATE) for name in ("speech_start_s", "speech_end_s"))
         if not 0 <= start < end:
             start, end = 0, len(samples)
-        return Clip(samples, start, min(end, len(samples)), row["speaker"])
+        phones = self.alignment.of(path, 0, len(samples))
+        return Clip(samples, start, min(end, len(samples)), row["speaker"], phones)
 
     def _read(self, path: Path) -> Samples | None:
-        """One file at 16 kHz mono, or None with the file noted as skipped."""
+        """One file, or None with the file noted as skipped."""
         try:
-            with WaveFile(path, block_seconds=IN_ONE_GO) as recording:
-                blocks = [block.samples for block in recording.blocks()]
+            samples = read_recording(path)
         except RecordingError as error:
             self.skipped.append(str(error))
             logger.warning("skipped %s", error)
             return None
-        if not any(block.any() for block in blocks):
+        if not samples.any():
             self.skipped.append(f"{path}: empty or silent")
             return None
-        return np.concatenate(blocks)
+        return samples
+
+
+def read_recording(path: Path) -> Samples:
+    """A whole recording at 16 kHz mono.
+
+    Raises:
+        RecordingError: it cannot be read.
+    """
+    with WaveFile(path, block_seconds=IN_ONE_GO) as recording:
+        blocks = [block.samples for block in recording.blocks()]
+    return np.concatenate([np.empty(0, np.int16), *blocks])
 
 
 def keyword_of(word: str) -> str:
@@ -164,7 +190,8 @@ def keyword_of(word: str) -> str:
     return word.lower().replace("-", "_").replace(" ", "_")
 
 
-def _rows(manifest: Path) -> Iterator[dict[str, str]]:
+def rows(manifest: Path) -> Iterator[dict[str, str]]:
+    """The rows of a folder's manifest, by column."""
     if not manifest.exists():
         raise ConfigError(Fault(str(manifest), None, "", "no such file; a data folder has its manifest in it"))
     with manifest.open(newline="", encoding="utf-8") as file:
@@ -173,7 +200,7 @@ def _rows(manifest: Path) -> Iterator[dict[str, str]]:
 
 def _refuse_shared_speakers(manifest: Path) -> None:
     splits: dict[str, set[str]] = {}
-    for row in _rows(manifest):
+    for row in rows(manifest):
         splits.setdefault(row["speaker"], set()).add(row["path"].split("/")[0])
     shared = sorted(speaker for speaker, names in splits.items() if len(names) > 1)
     if shared:

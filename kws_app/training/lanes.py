@@ -10,6 +10,7 @@ import torch
 
 from kws_app.arrays import Coefficients
 from kws_app.training.losses import TargetMaker, Targets
+from kws_app.training.phones import UNKNOWN, Phones
 from kws_app.training.recipe import Recipe
 from kws_app.training.remix import Remix, RemixSettings
 from kws_app.training.scenes import Shard
@@ -17,10 +18,14 @@ from kws_app.training.scenes import Shard
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """``features`` float32 ``(steps, lanes, stack * coefficients)`` and what they should score."""
+    """``features`` float32 ``(steps, lanes, stack * coefficients)``, what they should score, and the phones heard.
+
+    ``phones`` is int64 ``(steps, lanes)``: the phone in the middle of the step's last frame, the recipe's delay ago.
+    """
 
     features: torch.Tensor
     targets: Targets
+    phones: torch.Tensor
 
 
 def steps_of(frames: Coefficients, stack: int) -> Coefficients:
@@ -40,12 +45,13 @@ class Lanes:
     def __init__(
         self, recipe: Recipe, shard: Shard, scenes: range, *, lanes: int, remix: RemixSettings | None = None
     ) -> None:
-        self._features, self._scenes = shard.features, np.array(scenes)
+        self._features, self._phones, self._scenes = shard.features, shard.phones, np.array(scenes)
         self._lanes = min(lanes, len(scenes))
         self._stack, self._hop = recipe.network.stack, recipe.step_seconds
         self._steps = round(recipe.schedule.chunk_seconds / self._hop)
         self._length = shard.features.shape[1] // self._stack
         """Steps of a scene."""
+        self._delay = round(recipe.loss.phone_delay_seconds / recipe.features.winstep)
         self._keywords = len(recipe.keywords)
         self._maker = TargetMaker(
             recipe.loss, hop_seconds=self._hop, frame_seconds=recipe.step_reach_seconds, keywords=self._keywords
@@ -82,7 +88,16 @@ class Lanes:
             if self._remix and mix:
                 features = self._remix.apply(mix, features, place, frames)
             targets = self._maker.make(self._words_in(order, steps[0]), self._steps, self._lanes)
-            yield Chunk(features.flatten(2), targets)
+            phones = torch.from_numpy(self._phones_at(order, steps).astype(np.int64))
+            yield Chunk(features.flatten(2), targets, phones)
+
+    def _phones_at(self, order: np.ndarray, steps: np.ndarray) -> Phones:
+        """The phones ``(steps, lanes)`` to be known at *steps*; what was before the first scene is unknown."""
+        scene_frames = self._length * self._stack
+        frames = steps * self._stack + self._stack - 1 - self._delay
+        inside = np.maximum(frames, 0)
+        phones = self._phones[order[:, inside // scene_frames], inside % scene_frames].T
+        return np.where(frames[:, np.newaxis] < 0, np.uint8(UNKNOWN), phones)
 
     def _words_in(self, order: np.ndarray, first: int) -> list[tuple[int, int, float, float]]:
         """(lane, keyword, start, end) of the words that may touch the chunk, in seconds from its first step."""

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import cross_entropy, softplus
 
 from kws_app.schema import setting
+from kws_app.training.phones import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class LossSettings:
     masked_after_seconds: float = setting(0.8, between=(0, 5), help="after the end, not yet a negative")
     masked_from: float = setting(0.35, between=(0, 1), help="share of the word after which it is no negative")
     focus: float = setting(1.0, between=(0, 5), help="focal exponent of negative frames")
+    phone_delay_seconds: float = setting(0.06, between=(0, 1), help="how long after a frame its phone is asked for")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,12 @@ def negative_loss(logits: Tensor, targets: Targets, *, focus: float) -> Tensor:
     """Sum over negative frames of ``-p^focus log(1 - p)``."""
     weight = torch.sigmoid(logits) ** focus * targets.negative
     return (weight * softplus(logits)).sum()
+
+
+def phone_loss(logits: Tensor, phones: Tensor) -> Tensor:
+    """Mean cross-entropy of ``(steps, lanes, phones)`` over the steps whose phone is known, 0 if none is."""
+    total = cross_entropy(logits.flatten(0, 1), phones.flatten(), ignore_index=UNKNOWN, reduction="sum")
+    return total / (phones != UNKNOWN).sum().clamp(min=1)
 
 
 class TargetMaker:

@@ -24,6 +24,8 @@ from kws_app.training.cells import GRU, LONGEST_MEMORY, Cell, FastGRNN, GhostRNN
 
 CLAMP = 6.0
 RISE_SECONDS, FALL_SECONDS = 0.1, 3.0
+PHONE_HEAD = "phones."
+"""How the parameters of the second head begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,10 @@ class Network(nn.Module):
         mfcc: the features it is fed with.
         settings: its cells.
         keywords: how many outputs.
+        phones: how many phones a second head tells apart. It teaches the cells English, and no model file has it.
     """
 
-    def __init__(self, mfcc: MfccSettings, settings: NetworkSettings, keywords: int) -> None:
+    def __init__(self, mfcc: MfccSettings, settings: NetworkSettings, keywords: int, *, phones: int = 0) -> None:
         super().__init__()
         self.front = Front(mfcc, settings)
         cells: list[Cell] = []
@@ -102,6 +105,7 @@ class Network(nn.Module):
         self.head = nn.Linear(width, keywords)
         # Words are rare: start from a low score, or the first steps are spent on learning that alone.
         nn.init.constant_(self.head.bias, -4.0)
+        self.phones = nn.Linear(width, phones) if phones else None
 
     @property
     def parts(self) -> list[int]:
@@ -110,7 +114,8 @@ class Network(nn.Module):
 
     @property
     def parameters_trained(self) -> int:
-        return sum(parameter.numel() for parameter in self.parameters())
+        """Of what a model file has."""
+        return sum(p.numel() for name, p in self.named_parameters() if not name.startswith(PHONE_HEAD))
 
     @property
     def macs(self) -> int:
@@ -129,16 +134,16 @@ class Network(nn.Module):
         """Return logits ``(steps, batch, keywords)`` of ``(steps, batch, stack * numcep)``, and the next state."""
         level, rest = state.split([1, state.shape[1] - 1], dim=1)
         x, level = self.front(features, level)
-        logits, rest = self.trunk(x, rest)
-        return logits, torch.cat([level, rest], dim=1)
+        x, rest = self.trunk(x, rest)
+        return self.head(x), torch.cat([level, rest], dim=1)
 
     def trunk(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of normalised bands; the state is that of the cells alone."""
+        """What the heads read, from normalised bands; the state is that of the cells alone."""
         states = []
         for cell, part in zip(self.cells, state.split(self.parts[1:], dim=1), strict=True):
             x, last = cell(x, part)
             states.append(last)
-        return self.head(x), torch.cat(states, dim=1)
+        return x, torch.cat(states, dim=1)
 
 
 def make_cell(settings: NetworkSettings, width: int) -> Cell:

@@ -1,4 +1,4 @@
-"""Text in the phoneme alphabet of Kokoro-82M, by way of espeak-ng's pronunciation."""
+"""Text in the phoneme alphabets of Kokoro-82M and of the CMU dictionary, by way of espeak-ng's pronunciation."""
 
 from __future__ import annotations
 
@@ -14,6 +14,16 @@ _ALWAYS = {
 _AMERICAN = {"ɜː": "ɜɹ", "ː": ""}
 """On top of those: Kokoro writes long vowels in British only."""
 
+_ARPABET = {
+    "tʃ": "CH", "dʒ": "JH", "aɪə": "AY AH", "aɪɚ": "AY ER", "aɪ": "AY", "aʊ": "AW", "eɪ": "EY", "oʊ": "OW", "əʊ": "OW",
+    "ɔɪ": "OY", "ɜː": "ER", "ɚ": "ER", "iː": "IY", "i": "IY", "ɪ": "IH", "ᵻ": "IH", "ɛ": "EH", "e": "EH", "æ": "AE",
+    "a": "AE", "ɑ": "AA", "ɒ": "AA", "ɔ": "AO", "o": "AO", "ʊ": "UH", "u": "UW", "ʌ": "AH", "ə": "AH", "ɐ": "AH",
+    "p": "P", "b": "B", "t": "T", "ɾ": "T", "ʔ": "T", "d": "D", "k": "K", "x": "K", "ɡ": "G", "f": "F", "v": "V",
+    "θ": "TH", "ð": "DH", "s": "S", "z": "Z", "ʃ": "SH", "ʒ": "ZH", "h": "HH", "m": "M", "n": "N", "ŋ": "NG", "l": "L",
+    "ɹ": "R", "r": "R", "w": "W", "j": "Y",
+}  # fmt: skip
+"""The first that fits is taken, so what begins like another stands before it."""
+
 ACCENTS = {"us": "en-us", "gb": "en-gb"}
 
 
@@ -27,6 +37,12 @@ def kokoro_phonemes(text: str, accent: str) -> str:
         elif part.strip():
             parts.append(" " + _translate(_pronounce(part.strip(), ACCENTS[accent]), table))
     return "".join(parts).strip()
+
+
+def arpabet(text: str) -> list[str]:
+    """Return the phones of *text*, in an American accent and without stress."""
+    ipa = _pronounce(text, ACCENTS["us"]).replace("^", "")
+    return " ".join(_ARPABET[sound] for sound in re.findall("|".join(_ARPABET), ipa)).split()
 
 
 def _translate(ipa: str, table: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ from kws_app.features.mfcc import MfccSettings
 from kws_app.schema import read, setting
 from kws_app.training.losses import LossSettings
 from kws_app.training.network import NetworkSettings
+from kws_app.training.phones import PHONES
 from kws_app.training.remix import RemixSettings
 from kws_app.training.scenes import SceneSettings
 
@@ -44,6 +45,12 @@ class StageSettings:
     )
     hours: tuple[float, float] | None = setting(None, between=(0, 10_000), help="which of the scenes, from to; all")
     mean_epochs: int = setting(0, between=(0, 1000), help="epochs before max-pooling begins")
+    word_weight: float = setting(
+        1.0, between=(0, 100), help="weight of the words, false alarms included; 0: phones only"
+    )
+    phone_weight: tuple[float, float] = setting(
+        (0.0, 0.0), between=(0, 100), help="weight of telling phones apart, first to last by a straight line"
+    )
     remix: RemixSettings = field(default_factory=RemixSettings)
 
 
@@ -72,6 +79,11 @@ class Recipe:
     scenes: SceneSettings = field(default_factory=SceneSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+
+    @property
+    def phones(self) -> int:
+        """How many phones the network tells apart while it learns; none unless a stage asks for them."""
+        return len(PHONES) if any(max(stage.phone_weight) for stage in self.schedule.stages) else 0
 
     @property
     def step_seconds(self) -> float:

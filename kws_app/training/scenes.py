@@ -1,4 +1,4 @@
-"""Scenes: half-minutes of composed sound with the keywords' places known, as features in shards on disk.
+"""Scenes: half-minutes of composed sound with the keywords' and phones' places known, as features in shards on disk.
 
 A recurrent network that carries its state for days must be trained on streams, not on clips. A scene is words and
 running speech after one another in one room, over one bed of noise, through one microphone, at one level; both
@@ -22,7 +22,8 @@ from kws_app.features.mfcc import Mfcc, MfccSettings
 from kws_app.schema import setting
 from kws_app.training import augment
 from kws_app.training.augment import decibels, rms
-from kws_app.training.data import Clip, Corpus
+from kws_app.training.data import Clip, Corpus, Take
+from kws_app.training.phones import PHONES, SILENCE, SLOT, UNKNOWN, Phones
 from kws_app.wholefile import whole
 
 Events = npt.NDArray[np.int32]
@@ -53,25 +54,55 @@ class SceneSettings:
     tempo: tuple[float, float] = setting((0.88, 1.14), help="factor of tempo alone")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One composed scene.
+
+    Attributes:
+        samples: int16 ``(n,)``.
+        words: keyword index, first sample and last sample of every keyword in it.
+        phones: what the speech in front says, also where talk goes on behind it.
+    """
+
+    samples: Samples
+    words: list[tuple[int, int, int]]
+    phones: Phones
+
+
 class _Track:
     """Speech as it is laid down: rms about 1 where somebody talks, zero between."""
 
-    audio: Audio
-    words: list[tuple[int, int, int]]
-    cursor: int = 0
+    def __init__(self, length: int) -> None:
+        self.audio = np.zeros(length, np.float32)
+        self.phones = np.full(-(-length // SLOT), UNKNOWN, np.uint8)
+        self.words: list[tuple[int, int, int]] = []
+        self.cursor = 0
 
     @property
     def room_left(self) -> int:
         return len(self.audio) - self.cursor
 
-    def lay(self, item: Audio, *, gap: int) -> int:
-        """Add *item* after *gap* samples of nothing; returns where it begins."""
+    def lay(self, item: Audio, *, gap: int, phones: Phones | None = None, factor: float = 1.0) -> int:
+        """Add *item* after *gap* samples of nothing; returns where it begins.
+
+        Args:
+            phones: what is said in it, before it was spoken *factor* times as fast.
+        """
         begin = self.cursor + gap
         item = item[: max(0, len(self.audio) - begin)]
         self.audio[begin : begin + len(item)] += item
+        if phones is not None:
+            self._label(phones, begin, len(item), factor)
         self.cursor = begin + len(item)
         return begin
+
+    def _label(self, phones: Phones, begin: int, length: int, factor: float) -> None:
+        """Before a labelled item, from the cursor on, nobody speaks."""
+        slots = np.arange(-(-begin // SLOT), (begin + length) // SLOT)
+        at = ((slots * SLOT + SLOT // 2 - begin) * factor / SLOT).astype(int)
+        inside = at < len(phones)
+        self.phones[self.cursor // SLOT : -(-begin // SLOT)] = PHONES.index(SILENCE)
+        self.phones[slots[inside]] = phones[at[inside]]
 
 
 class SceneBuilder:
@@ -84,10 +115,10 @@ class SceneBuilder:
         self._simulated = augment.simulated_rooms(np.random.default_rng(0), settings.simulated_rooms)
         self._coded: dict[int, Audio] = {}
 
-    def build(self, rng: np.random.Generator) -> tuple[Samples, list[tuple[int, int, int]]]:
-        """One scene: int16 audio, and (keyword index, first sample, last sample) of every keyword in it."""
+    def build(self, rng: np.random.Generator) -> Scene:
+        """One scene, another each time."""
         settings = self._settings
-        track = _Track(np.zeros(int(settings.seconds * RATE), np.float32), [])
+        track = _Track(int(settings.seconds * RATE))
         kind = rng.random()
         if kind < settings.word_share:
             self._lay_words(rng, track)
@@ -96,7 +127,7 @@ class SceneBuilder:
         else:
             is_noise = kind < settings.word_share + settings.speech_share + settings.noise_share
             self._lay_take(rng, track, self._corpus.noise if is_noise else self._corpus.music)
-        return self._record(rng, track.audio), track.words
+        return Scene(self._record(rng, track.audio), track.words, track.phones)
 
     def _lay_words(self, rng: np.random.Generator, track: _Track) -> None:
         track.cursor = int(rng.uniform(0.2, 2.0) * RATE)
@@ -109,8 +140,7 @@ class SceneBuilder:
             elif draw < 0.80:
                 self._lay_clip(rng, track, self._corpus.commands)
             else:
-                snippet = self._speech(rng, rng.uniform(0.5, 3.0))
-                track.lay(self._spoken(rng, snippet), gap=_pause(rng))
+                self._lay_snippet(rng, track, self._corpus.speech, (0.5, 3.0), haste=1)
 
     def _lay_keyword(self, rng: np.random.Generator, track: _Track) -> None:
         index = int(rng.choice(len(self._keywords), p=self._chances))
@@ -132,7 +162,8 @@ class SceneBuilder:
             speed, tempo = rng.uniform(*self._settings.speed), rng.uniform(*self._settings.tempo)
             audio = augment.change_speed(augment.change_tempo(audio, tempo), speed)
         item = augment.fade(audio) * decibels(rng.uniform(-4, 4))
-        begin = track.lay(np.asarray(item, np.float32), gap=_pause(rng))
+        item = np.asarray(item, np.float32)
+        begin = track.lay(item, gap=_pause(rng), phones=clip.phones, factor=speed * tempo)
         return begin + round(clip.start / (speed * tempo)), begin + round(clip.end / (speed * tempo))
 
     def _lay_speech(self, rng: np.random.Generator, track: _Track) -> None:
@@ -143,23 +174,26 @@ class SceneBuilder:
             elif rng.random() < 0.1:
                 self._lay_clip(rng, track, self._corpus.commands)
             else:
-                snippet = self._speech(rng, rng.uniform(2.0, 15.0), foreign=foreign)
-                track.lay(self._spoken(rng, snippet), gap=_pause(rng) // 2)
+                takes = self._corpus.other_languages if foreign else self._corpus.speech
+                self._lay_snippet(rng, track, takes, (2.0, 15.0), haste=2)
 
-    def _lay_take(self, rng: np.random.Generator, track: _Track, takes: list[Samples]) -> None:
+    def _lay_take(self, rng: np.random.Generator, track: _Track, takes: list[Take]) -> None:
         while track.room_left > 0:
-            piece = _crop(rng, _draw(rng, takes), track.room_left)
+            piece = _as_audio(_crop(rng, _draw(rng, takes), track.room_left).samples)
             track.lay(augment.fade(piece / rms(piece)) * np.float32(decibels(rng.uniform(-4, 4))), gap=0)
 
-    def _speech(self, rng: np.random.Generator, seconds: float, *, foreign: bool = False) -> Audio:
-        takes = self._corpus.other_languages if foreign else self._corpus.speech
-        return _crop(rng, _draw(rng, takes), int(seconds * RATE))
-
-    def _spoken(self, rng: np.random.Generator, snippet: Audio) -> Audio:
-        changed = augment.change_speed(snippet, float(rng.uniform(*self._settings.speed)))
+    def _lay_snippet(
+        self, rng: np.random.Generator, track: _Track, takes: list[Take], seconds: tuple[float, float], *, haste: int
+    ) -> None:
+        """Lay down some seconds of talk; the pause before it is *haste* times as short as others."""
+        length = int(rng.uniform(*seconds) * RATE)
+        snippet = _crop(rng, _draw(rng, takes), length)
+        speed = float(rng.uniform(*self._settings.speed))
+        changed = augment.change_speed(_as_audio(snippet.samples), speed)
         # The level of talk is that of its loud part: pauses inside must not make the rest louder.
         level = float(np.sqrt(np.percentile(np.square(changed), 75) * 2 + 1e-12)) + rms(changed)
-        return np.asarray(augment.fade(changed) / level * decibels(rng.uniform(-4, 6)), np.float32)
+        item = np.asarray(augment.fade(changed) / level * decibels(rng.uniform(-4, 6)), np.float32)
+        track.lay(item, gap=_pause(rng) // haste, phones=snippet.phones, factor=speed)
 
     def _audio(self, rng: np.random.Generator, clip: Clip) -> Audio:
         if rng.random() >= self._settings.coded_share:
@@ -198,7 +232,7 @@ class SceneBuilder:
         for takes in layers:
             filled = 0
             while filled < length:
-                piece = augment.fade(_crop(rng, _draw(rng, takes), length - filled))
+                piece = augment.fade(_as_audio(_crop(rng, _draw(rng, takes), length - filled).samples))
                 bed[filled : filled + len(piece)] += piece / rms(piece)
                 filled += len(piece)
         return bed / np.float32(rms(bed))
@@ -209,13 +243,15 @@ def _pause(rng: np.random.Generator) -> int:
     return int(RATE * (rng.uniform(0.25, 1.8) if rng.random() < 0.8 else rng.uniform(0.02, 0.25)))
 
 
-def _draw(rng: np.random.Generator, takes: list[Samples]) -> Samples:
+def _draw(rng: np.random.Generator, takes: list[Take]) -> Take:
     return takes[rng.integers(len(takes))]
 
 
-def _crop(rng: np.random.Generator, take: Samples, length: int) -> Audio:
-    start = int(rng.integers(max(1, len(take) - length)))
-    return _as_audio(take[start : start + length])
+def _crop(rng: np.random.Generator, take: Take, length: int) -> Take:
+    """At most *length* samples of *take*, cut where a label begins."""
+    start = int(rng.integers(max(1, len(take) - length))) // SLOT * SLOT
+    phones = None if take.phones is None else take.phones[start // SLOT :]
+    return Take(take.samples[start : start + length], phones)
 
 
 def _as_audio(samples: Samples) -> Audio:
@@ -224,38 +260,48 @@ def _as_audio(samples: Samples) -> Audio:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Scenes as the trainer reads them: features float32 ``(scenes, frames, coefficients)``, and their events."""
+    """Scenes as the trainer reads them.
+
+    ``features`` is float32 ``(scenes, frames, coefficients)``; ``phones`` ``(scenes, frames)`` has the phone in the
+    middle of each frame.
+    """
 
     features: Coefficients
     events: Events
+    phones: Phones
 
 
 def write_shard(path: Path, builder: SceneBuilder, mfcc: MfccSettings, *, scenes: int, seed: tuple[int, ...]) -> None:
     """Compose *scenes* scenes and write them; a shard is whole or absent."""
-    compute, features, events = Mfcc(mfcc).compute, [], []
-    for scene in range(scenes):
-        samples, words = builder.build(np.random.default_rng((*seed, scene)))
-        features.append(compute(Framing(mfcc).push(samples)))
-        events += [(scene, *word) for word in words]
+    compute, features, events, phones = Mfcc(mfcc).compute, [], [], []
+    for number in range(scenes):
+        scene = builder.build(np.random.default_rng((*seed, number)))
+        features.append(compute(Framing(mfcc).push(scene.samples)))
+        events += [(number, *word) for word in scene.words]
+        middles = (np.arange(len(features[-1])) * mfcc.winstep + mfcc.winlen / 2) * RATE
+        phones.append(scene.phones[(middles / SLOT).astype(int)])
+    rows = np.array(events, np.int32).reshape(-1, 4)
     with whole(path) as file:
-        np.savez(file, features=np.stack(features), events=np.array(events, np.int32).reshape(-1, 4))
+        np.savez(file, features=np.stack(features), events=rows, phones=np.stack(phones))
 
 
 def read_shards(paths: list[Path]) -> Shard:
-    """All shards as one, the events' scene numbers shifted to fit.
+    """All shards as one, the events' scene numbers shifted to fit. Shards without phones are older than those.
 
     Raises:
         ConfigError: one of them is damaged.
     """
-    features, events, first = [], [], 0
+    features, events, phones, first = [], [], [], 0
     for path in paths:
         try:
             with path.open("rb") as file, np.load(file) as arrays:
                 features.append(arrays["features"])
                 moved = arrays["events"].copy()
+                unknown = np.full(features[-1].shape[:2], UNKNOWN, np.uint8)
+                phones.append(arrays.get("phones", unknown))
         except (ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
             raise ConfigError(Fault(str(path), None, "", "is damaged; delete it, and it is composed again")) from error
         moved[:, 0] += first
         events.append(moved)
         first += len(features[-1])
-    return Shard(np.concatenate(features), np.concatenate(events))
+    return Shard(np.concatenate(features), np.concatenate(events), np.concatenate(phones))

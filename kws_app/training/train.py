@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
@@ -23,8 +24,9 @@ from tqdm import tqdm
 
 from kws_app.errors import ConfigError, Fault
 from kws_app.training.lanes import Chunk, Lanes
-from kws_app.training.losses import negative_loss, word_loss
-from kws_app.training.network import Network
+from kws_app.training.losses import negative_loss, phone_loss, word_loss
+from kws_app.training.network import PHONE_HEAD, Network
+from kws_app.training.phones import UNKNOWN
 from kws_app.training.recipe import Recipe
 from kws_app.training.remix import RemixSettings
 from kws_app.training.scenes import Shard
@@ -38,7 +40,21 @@ MEASURED_SCENES = 200  # for the input's mean and deviation
 def new_network(recipe: Recipe) -> Network:
     """The recipe's network, seeded."""
     torch.manual_seed(recipe.seed)
-    return Network(recipe.features, recipe.network, len(recipe.keywords))
+    return Network(recipe.features, recipe.network, len(recipe.keywords), phones=recipe.phones)
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What a chunk cost, each a sum but the phones', which is a mean; and how many of its phones were told right."""
+
+    word: torch.Tensor
+    negative: torch.Tensor
+    phone: torch.Tensor
+    phones_right: torch.Tensor
+
+    def numbers(self) -> list[float]:
+        """For the log."""
+        return [float(part.detach()) for part in (self.word, self.negative, self.phones_right)]
 
 
 class Trainer:
@@ -96,19 +112,21 @@ class Trainer:
     def _train_epoch(self) -> dict[str, float]:
         """One pass over the stage's scenes; returns what the log's new line says."""
         rng = np.random.default_rng((self._recipe.seed, 1, self.epochs_done))
-        words, word_sum, negative_sum, began = 0, 0.0, 0.0, time.monotonic()
+        words, labelled, sums, began = 0, 0, np.zeros(3), time.monotonic()
         for number, chunk in enumerate(self._lanes.epoch(rng)):
-            positive, negative = self._losses(chunk, rng)
-            self._step(positive, negative, self.epoch * self._lanes.chunks + number)
+            losses = self._losses(chunk, rng)
+            self._step(losses, self.epoch * self._lanes.chunks + number)
             words += len(chunk.targets.lane)
-            word_sum += float(positive.detach())
-            negative_sum += float(negative.detach())
+            labelled += int((chunk.phones != UNKNOWN).sum())
+            sums += losses.numbers()
         hours = self._lanes.chunks * self._lanes.lanes * self._recipe.schedule.chunk_seconds / 3600
+        word_sum, negative_sum, phones_right = sums.tolist()
         row = {
             "stage": self.stage + 1,
             "epoch": self.epoch + 1,
             "word_loss": round(word_sum / max(1, words), 4),
             "negative_loss_an_hour": round(negative_sum / hours, 2),
+            "phone_accuracy": round(phones_right / max(1, labelled), 4),
             "words": words,
             "hours": round(hours, 2),
             "seconds": round(time.monotonic() - began, 1),
@@ -117,17 +135,22 @@ class Trainer:
             file.write(json.dumps(row) + "\n")
         return row
 
-    def _losses(self, chunk: Chunk, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Word and negative loss of a chunk; the state goes on, its gradient does not."""
+    def _losses(self, chunk: Chunk, rng: np.random.Generator) -> Losses:
+        """The losses of a chunk; the state goes on, its gradient does not."""
         targets = chunk.targets.to(self._device)
         level, rest = self._state.split([1, self._state.shape[1] - 1], dim=1)
         with torch.no_grad():
             x, level = self.network.front(chunk.features.to(self._device), level)
             self._mask_bands(x, rng)
-        logits, rest = self.network.trunk(x, rest)
+        x, rest = self.network.trunk(x, rest)
         self._state = torch.cat([level, rest], dim=1).detach()
-        positive = word_loss(logits, targets, pooled=self.epoch >= self._stage.mean_epochs)
-        return positive, negative_loss(logits, targets, focus=self._recipe.loss.focus)
+        logits = self.network.head(x)
+        word = word_loss(logits, targets, pooled=self.epoch >= self._stage.mean_epochs)
+        negative = negative_loss(logits, targets, focus=self._recipe.loss.focus)
+        if self.network.phones is None:
+            return Losses(word, negative, torch.zeros(()), torch.zeros(()))
+        phones, logits = chunk.phones.to(self._device), self.network.phones(x)
+        return Losses(word, negative, phone_loss(logits, phones), (logits.argmax(dim=2) == phones).sum())
 
     def _mask_bands(self, x: torch.Tensor, rng: np.random.Generator) -> None:
         """Set a random group of bands to their mean in some lanes (SpecAugment, arXiv 1904.08779)."""
@@ -137,18 +160,20 @@ class Trainer:
             start = int(rng.integers(bands.shape[3] - width + 1))
             bands[:, lane, :, start : start + width] = 0
 
-    def _step(self, positive: torch.Tensor, negative: torch.Tensor, step: int) -> None:
+    def _step(self, losses: Losses, step: int) -> None:
         """One update; *step* counts from the stage's start."""
         steps = self._stage.epochs * self._lanes.chunks
         progress = step / steps
         # False alarms are bought off late: a heavy start teaches silence before it teaches the words.
-        weight = _between(self._stage.negative_weight, progress**2)
+        negative_weight = _between(self._stage.negative_weight, progress**2)
+        phone_weight = _between(self._stage.phone_weight, progress)
         scale = EVENTS_AN_HOUR * self._lanes.lanes * self._recipe.schedule.chunk_seconds / 3600
         warm = min(1.0, (step + 1) / min(WARM_UP_STEPS, steps / 20))
         for group in self._optimiser.param_groups:
             group["lr"] = warm * _between(self._stage.rate, (1 - math.cos(math.pi * progress)) / 2)
         self._optimiser.zero_grad(set_to_none=True)
-        ((positive + weight * negative) / scale).backward()
+        words = self._stage.word_weight * (losses.word + negative_weight * losses.negative) / scale
+        (words + phone_weight * losses.phone).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self._optimiser.step()
         self.average.update_parameters(self.network)
@@ -174,8 +199,8 @@ class Trainer:
         with _whole(path):
             saved: dict[str, Any] = torch.load(path, map_location=self._device, weights_only=True)
             self.stage, self.epoch = saved["stage"], saved["epoch"]
-            self.network.load_state_dict(saved["network"])
-            self.average.load_state_dict(saved["average"])
+            _load(self.network, saved["network"])
+            _load(self.average, saved["average"])
         return saved
 
 
@@ -212,8 +237,15 @@ def read_checkpoint(path: Path, recipe: Recipe) -> Network:
     network = new_network(recipe)
     average = AveragedModel(network)
     with _whole(path):
-        average.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["average"])
+        _load(average, torch.load(path, map_location="cpu", weights_only=True)["average"])
     return averaged(average)
+
+
+def _load(module: torch.nn.Module, saved: dict[str, Any]) -> None:
+    """Take over what was saved; a phone head that only one of both has is left as it is."""
+    head = {name: value for name, value in module.state_dict().items() if PHONE_HEAD in name}
+    known = {name: value for name, value in saved.items() if PHONE_HEAD not in name or name in head}
+    module.load_state_dict(head | known)
 
 
 @contextmanager

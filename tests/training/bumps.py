@@ -6,6 +6,7 @@ import numpy as np
 
 from kws_app.features.mfcc import MfccSettings
 from kws_app.training.network import NetworkSettings
+from kws_app.training.phones import UNKNOWN
 from kws_app.training.recipe import KeywordRecipe, Recipe, ScheduleSettings, StageSettings
 from kws_app.training.scenes import SceneSettings, Shard
 
@@ -25,13 +26,15 @@ RECIPE = Recipe(
 
 
 def shard(scenes: int = 8, frames: int = 500) -> Shard:
-    """Noise in which the word is half a second of a raised second cepstrum."""
+    """Noise in which the word is half a second of a raised second cepstrum, and phone 1 between silences."""
     rng = np.random.default_rng(0)
     features = rng.standard_normal((scenes, frames, 6)).astype(np.float32)
     features[..., 0] += 30
-    events = []
+    events, phones = [], np.full(features.shape[:2], UNKNOWN, np.uint8)
     for scene in range(scenes):
         for start in range(50, frames - 60, 90):
             features[scene, start : start + 25, 1] += 8
+            phones[scene, start - 10 : start + 35] = 0
+            phones[scene, start : start + 25] = 1
             events.append((scene, 0, start * 320, (start + 25) * 320))
-    return Shard(features, np.array(events, np.int32))
+    return Shard(features, np.array(events, np.int32), phones)
