@@ -179,7 +179,7 @@ class Service:
             mute=None if mute is None else "released" if mute.release else "no_events",
             muted_until=None if mute is None else mute.until,
             model=str(config.model_path),
-            config=None if config.file is None else str(config.file),
+            config=None if config.file is None else str(config.file.absolute()),
             version=__version__,
             uptime=time.monotonic() - self._began,
         )
