@@ -71,7 +71,8 @@ class Daemon:
         (self.folder / "config.yaml").write_text(f"{config}\n{HOOK}{more_hooks}", encoding="utf-8")
 
     def start(self) -> None:
-        """Start a process; the one before, if there was one, has ended."""
+        """Start a process; the one before, if there was one, has ended, and its events are no longer looked at."""
+        self._read = self._events.stat().st_size if self._events.exists() else 0
         with self.log.open("ab") as log:
             environment = {**self.environment(), "NOTIFY_SOCKET": str(self.folder / "notify")}
             self.process = subprocess.Popen(self.command("run"), env=environment, stdout=log, stderr=subprocess.STDOUT)
@@ -113,6 +114,22 @@ class Daemon:
     def command(self, verb: str, *words: str) -> list[str]:
         """``kws-app`` with this verb, and this daemon's configuration."""
         return [sys.executable, "-m", "kws_app", verb, "-c", str(self.folder / "config.yaml"), *words]
+
+    def asked(self, verb: str, *words: str) -> str:
+        """What ``kws-app`` prints when this daemon is asked for something."""
+        ended = self._ask(verb, *words)
+        assert ended.returncode == 0, f"{verb}: {ended.stderr}{self.story()}"
+        return ended.stdout
+
+    def refused(self, verb: str, *words: str) -> str:
+        """What ``kws-app`` says when this daemon does not do what it is asked for."""
+        ended = self._ask(verb, *words)
+        assert ended.returncode != 0, f"{verb}: {ended.stdout}"
+        return ended.stderr
+
+    def _ask(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = self.command(*words)
+        return subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False)
 
     def story(self) -> str:
         """What it logged, for the message of a test that fails."""

@@ -137,15 +137,15 @@ class VirtualMicrophone:
         self._server.send_signal(number)
         self._server.wait()
 
-    @contextmanager
-    def hung_server(self) -> Iterator[None]:
-        """The audio server stands still and answers nobody."""
+    def hang_server(self) -> None:
+        """Let the audio server stand still and answer nobody, until ``wake_server``."""
         assert self._server is not None
         self._server.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self._server.send_signal(signal.SIGCONT)
+
+    def wake_server(self) -> None:
+        """Let it go on."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGCONT)
 
     @property
     def socket(self) -> Path:
