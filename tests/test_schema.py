@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kws_app.errors import ConfigError
-from kws_app.schema import did_you_mean, read, setting
+from kws_app.schema import did_you_mean, read, read_section, setting
 from kws_app.yamltree import MOST_CHARACTERS
 
 
@@ -299,3 +299,17 @@ def test_the_nearest_name_is_offered_whatever_its_case() -> None:
 @pytest.mark.parametrize(("escape", "character"), [("\\0", "U+0000"), ("\\uD800", "U+D800")])
 def test_a_character_that_no_path_can_hold_is_refused_with_its_line(escape: str, character: str) -> None:
     assert mistakes(f'lamp:\n  words: ["a{escape}b"]\n') == [f"house.yaml:2: character {character} is not allowed"]
+
+
+def test_a_section_can_be_read_whatever_mistakes_the_others_have() -> None:
+    text = "lmap: {}\nlmap: 5\nlamp:\n  level: 0.25\n"
+
+    assert read_section(text, "lamp", Lamp, file="house.yaml") == Lamp(level=0.25)
+    assert read_section("[]", "lamp", Lamp, file="house.yaml") == Lamp()
+
+
+def test_a_mistake_in_the_one_section_that_is_read_is_named() -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_section("lmap: 5\nlamp:\n  lvel: 0.25\n", "lamp", Lamp, file="house.yaml")
+
+    assert str(caught.value) == "house.yaml:3: lamp.lvel: unknown key; did you mean 'level'?"

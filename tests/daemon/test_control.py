@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kws_app.daemon.control import ControlServer
 from kws_app.directories import ControlSettings
@@ -221,6 +223,17 @@ def test_a_line_longer_than_64_kilobytes_is_refused_and_its_sender_dropped(
     assert "more than 65536 bytes were sent at once" in caplog.text
     with talking(served) as other:
         assert other.ask("status")["ok"]
+
+
+@given(blobs=st.lists(st.binary(max_size=300), max_size=5))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_whatever_one_client_sends_the_next_one_is_answered(served: Path, blobs: list[bytes]) -> None:
+    with talking(served) as strange:
+        for blob in blobs:
+            strange.socket.sendall(blob)
+
+    with talking(served) as talk:
+        assert talk.ask("meter")["ok"]
 
 
 def test_every_listener_is_told_every_event(served: Path, service: SimulatedService) -> None:
