@@ -20,6 +20,11 @@ DIGITAL_SILENCE = "digital silence"
 RAIL = 32_700
 """What clips lies here or beyond, also after a conversion of the rate."""
 
+CLIPPED_SHARE = 0.01
+CLIPPED_POWER = 13_000.0**2
+"""Clipped through and through: samples at full scale, and all of it as loud as no voice is, 8 dB below full scale.
+Not a share of samples alone: noise that clipped at 48 kHz keeps a twentieth of it at 16 kHz."""
+
 MOST_OFFSET = 4_096
 """An eighth of full scale. Some good microphones have an offset of a twentieth."""
 
@@ -45,15 +50,16 @@ JUMP_SECONDS = 1.0
 
 
 class Clock:
-    """What time does besides going on. Injected, so that a test can jump."""
+    """What time does besides going on. Injected, so that a test can jump, and hours of audio can be minutes."""
 
     def __init__(
         self,
         monotonic: Callable[[], float] = time.monotonic,
         boottime: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
         wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.now, self._boottime, self._wall = monotonic, boottime, wall
+        self.now, self.sleep, self._boottime, self._wall = monotonic, sleep, boottime, wall
         self._awake, self._offset = boottime() - monotonic(), wall() - boottime()
 
     def slept(self) -> float:
@@ -138,10 +144,15 @@ def symptom_of(samples: Samples) -> str | None:
         return f"a constant value of {low}" if low else DIGITAL_SILENCE
     if low > MOST_OFFSET or high < -MOST_OFFSET:
         return "a DC offset: the input never comes near zero"
-    at_rail = np.count_nonzero((samples >= RAIL) | (samples <= -RAIL)) if high >= RAIL or low <= -RAIL else 0
-    if 2 * at_rail >= len(samples):
-        return "clipped input: most samples are at full scale; is the gain too high?"
+    if (high >= RAIL or low <= -RAIL) and _is_clipped(samples):
+        return "clipped input: is the gain too high?"
     return None
+
+
+def _is_clipped(samples: Samples) -> bool:
+    at_rail = np.count_nonzero((samples >= RAIL) | (samples <= -RAIL))
+    values = samples.astype(np.float32)
+    return bool(at_rail >= CLIPPED_SHARE * len(values) and values @ values >= CLIPPED_POWER * len(values))
 
 
 class Pace:
