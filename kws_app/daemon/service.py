@@ -21,7 +21,7 @@ from kws_app.config import load_config
 from kws_app.daemon.assembly import Assembly, assemble
 from kws_app.daemon.control import ControlServer
 from kws_app.daemon.eventlog import EventLog
-from kws_app.daemon.hearing import DIGITAL_SILENCE
+from kws_app.daemon.hearing import DIGITAL_SILENCE, Clock
 from kws_app.daemon.inbox import Inbox
 from kws_app.daemon.memory import trim
 from kws_app.daemon.meter import Level, Meter
@@ -84,6 +84,7 @@ class Service:
         file: the configuration; None: where it is looked for, or the defaults.
         recording: played in real time in place of the microphone.
         microphone: makes what listens if there is no recording, once for every opening.
+        clock: makes the one that a microphone is judged by.
     """
 
     def __init__(
@@ -92,8 +93,9 @@ class Service:
         *,
         recording: Path | None = None,
         microphone: NewDevice = Microphone,
+        clock: Callable[[], Clock] = Clock,
     ) -> None:
-        self._file, self._recording, self._new_device = file, recording, microphone
+        self._file, self._recording, self._new_device, self._new_clock = file, recording, microphone, clock
         self._notify = Notifier()
         self._watchdog = Watchdog(self._notify)
         self._inbox, self._tally, self._meter = Inbox(), Tally(), Meter()
@@ -359,9 +361,9 @@ class Service:
 
     def _new_source(self, settings: AudioSettings) -> Source:
         if self._is_released:
-            return Released()
+            return Released(self._new_clock())
         if self._recording is None:
-            return Supervisor(settings, self._new_device)
+            return Supervisor(settings, self._new_device, clock=self._new_clock())
         from kws_app.audio.wavefile import WaveFile  # loads soundfile, which nothing but a recording needs
 
         return WaveFile(self._recording, paced=True)
@@ -386,7 +388,7 @@ class Service:
     def _switch_source(self, old: AudioSettings, new: Assembly) -> None:
         """Open the new microphone, or the old one again: a card often cannot be open twice."""
         self._sources.close()
-        source = Supervisor(new.config.values.audio, self._new_device)
+        source = Supervisor(new.config.values.audio, self._new_device, clock=self._new_clock())
         try:
             source.open()
         except MicrophoneError as error:

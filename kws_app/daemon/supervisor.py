@@ -8,7 +8,6 @@ its own with a time limit. Behind the limit nothing can be saved: PortAudio's st
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from typing import Protocol, Self
 
@@ -181,7 +180,7 @@ class Supervisor:
     def _open_when_due(self) -> Iterator[Block]:
         while not self._patience.is_due(self._clock.now()):
             self._note()
-            time.sleep(LOOK_SECONDS)
+            self._clock.sleep(LOOK_SECONDS)
             yield NOTHING
         opening = self._opening()
         for _ in opening.looks():
@@ -265,7 +264,8 @@ class Released:
 
     description, rate, lag_seconds, overflows, deaf = "no microphone: it is released", None, 0.0, 0, None
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._is_closed = False
 
     def __enter__(self) -> Self:
@@ -277,5 +277,5 @@ class Released:
     def blocks(self) -> Iterator[Block]:
         """Yield an empty block ten times a second."""
         while not self._is_closed:
-            time.sleep(LOOK_SECONDS)
+            self._clock.sleep(LOOK_SECONDS)
             yield NOTHING

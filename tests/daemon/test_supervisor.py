@@ -169,7 +169,7 @@ def test_a_device_can_be_opened_at_once_to_know_whether_that_works() -> None:
 
 
 def test_a_released_microphone_gives_empty_blocks_until_it_is_closed() -> None:
-    with Released() as released:
+    with Released(Clock()) as released:
         blocks = released.blocks()
         assert [len(next(blocks).samples) for _ in range(3)] == [0, 0, 0]
 
