@@ -74,6 +74,10 @@ class WaveFile:
         """Close the file. Twice does no harm."""
         self._file.close()
 
+    def history(self, start: int, stop: int) -> Samples:
+        """A recording does not keep what it gave: LookupError."""
+        raise LookupError(f"{self.path}: samples {start} to {stop} are not kept")
+
     def blocks(self) -> Iterator[Block]:
         """Yield the recording from its beginning to its end; nothing if it is empty."""
         begin, delivered = self._now(), 0

@@ -29,6 +29,12 @@ class Mute:
     until: datetime | None = None
     release: bool = False
 
+    @property
+    def words(self) -> str:
+        """What it is and until when, for people."""
+        kind = "the microphone is released" if self.release else "no events"
+        return kind if self.until is None else f"{kind} until {self.until.astimezone():%Y-%m-%d %H:%M:%S}"
+
     def is_over(self, now: datetime) -> bool:
         """Whether its time has come."""
         return self.until is not None and self.until <= now

@@ -8,29 +8,29 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from kws_app import __version__, log
 from kws_app.arrays import RATE
-from kws_app.audio.microphone import AudioSettings, Microphone
-from kws_app.audio.source import Block
+from kws_app.audio.microphone import Microphone
 from kws_app.config import load_config
 from kws_app.daemon.assembly import Assembly, assemble
 from kws_app.daemon.control import ControlServer
+from kws_app.daemon.ear import Ear
 from kws_app.daemon.eventlog import EventLog
 from kws_app.daemon.hearing import DIGITAL_SILENCE, Clock
 from kws_app.daemon.inbox import Inbox
 from kws_app.daemon.memory import trim
-from kws_app.daemon.meter import Level, Meter
+from kws_app.daemon.meter import Level
 from kws_app.daemon.mute import Mute, MuteStore
 from kws_app.daemon.notify import Notifier
 from kws_app.daemon.publisher import Listener, Publisher
 from kws_app.daemon.signals import Signals
 from kws_app.daemon.status import Status, Tally
-from kws_app.daemon.supervisor import NewDevice, Released, Supervisor
+from kws_app.daemon.supervisor import NewDevice
 from kws_app.daemon.watchdog import Watchdog
 from kws_app.errors import EX_OK, ConfigError, HungError, KwsError, MicrophoneError, NoPermissionError
 from kws_app.events import Detection, Event, HookEnded, NearMiss, StateChanged
@@ -39,40 +39,6 @@ from kws_app.hooks.runner import HookRunner
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-class Source(Protocol):
-    """Where audio comes from.
-
-    Attributes:
-        description: what people call it.
-        rate: its own, in frames a second, once it is known.
-        lag_seconds: age of the oldest audio that waits to be read.
-        overflows: how often it said that it lost audio.
-        deaf: why it does not hear, None while it does.
-    """
-
-    @property
-    def description(self) -> str: ...
-
-    @property
-    def rate(self) -> int | None: ...
-
-    @property
-    def lag_seconds(self) -> float: ...
-
-    @property
-    def overflows(self) -> int: ...
-
-    @property
-    def deaf(self) -> str | None: ...
-
-    def __enter__(self) -> Source: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def blocks(self) -> Iterator[Block]:
-        """Yield what comes until there is no more; an empty block when nothing has come for a while."""
 
 
 class Service:
@@ -98,13 +64,11 @@ class Service:
         self._file, self._recording, self._new_device, self._new_clock = file, recording, microphone, clock
         self._notify = Notifier()
         self._watchdog = Watchdog(self._notify)
-        self._inbox, self._tally, self._meter = Inbox(), Tally(), Meter()
+        self._inbox, self._tally = Inbox(), Tally()
         self._publisher = Publisher(EventLog().tell, self._tally.note)
-        self._sources = ExitStack()
         self._state = ""
         self._reason: str | None = None
         self._began, self._since = time.monotonic(), datetime.now(UTC)
-        self._heard_at: float | None = None
         self._is_ready = False
         self._mute: Mute | None = None
         self._turns = 0
@@ -121,7 +85,6 @@ class Service:
         """
         with Signals() as self._asked:
             self._assembly = assemble(load_config(self._file))
-            self._pipeline = self._assembly.pipeline
             log.set_up(self._assembly.config.values.log)
             try:
                 self._run()
@@ -136,9 +99,21 @@ class Service:
         self._publisher.subscribe(runner.submit)
         config = self._assembly.config
         control = ControlServer(config.values.control, self, folder=config.folder)
-        with control, runner as self._runner, closing(self._inbox), self._sources, self._states():
-            self._enter(self._new_source(config.values.audio))
-            self._listen()
+        self._ear = Ear(
+            config.values.audio,
+            self._assembly.pipeline,
+            self._publish,
+            recording=self._recording,
+            new_device=self._new_device,
+            new_clock=self._new_clock,
+        )
+        with control, runner as self._runner, closing(self._inbox), closing(self._ear), self._states():
+            self._ear.open(released=self._is_released)
+            for _ in self._ear.hear():
+                if self._asked.stop:
+                    return
+                self._inbox.work()
+                self._look_up()
 
     # For all threads.
 
@@ -157,27 +132,22 @@ class Service:
 
     def status(self) -> Status:
         """What is so now."""
-        level, counts, mute, config = self.level(), self._runner.counts, self._mute, self._assembly.config
+        ear, level, mute, config = self._ear, self.level(), self._mute, self._assembly.config
         return Status(
             state=self._state,
             reason=self._reason,
             since=self._since,
-            device=self._source.description,
-            rate=self._source.rate,
-            frames=self._pipeline.frames,
-            seconds_since_last_frame=None if self._heard_at is None else time.monotonic() - self._heard_at,
-            lag_seconds=self._source.lag_seconds,
+            device=ear.source.description,
+            rate=ear.source.rate,
+            frames=ear.pipeline.frames,
+            seconds_since_last_frame=ear.seconds_since_last_block,
+            lag_seconds=ear.source.lag_seconds,
             level_dbfs=level.level_dbfs,
             noise_floor_dbfs=level.noise_floor_dbfs,
             gaps=self._tally.gaps,
-            overflows=self._source.overflows,
-            keywords={keyword: self._tally.of(keyword) for keyword in self._pipeline.thresholds},
-            hooks={
-                "queued": self._runner.queued,
-                "ok": counts["ok"],
-                "failed": counts["failed"] + counts["timeout"],
-                "dropped": counts["dropped"],
-            },
+            overflows=ear.source.overflows,
+            keywords={keyword: self._tally.of(keyword) for keyword in ear.pipeline.thresholds},
+            hooks=self._runner.summary,
             mute=None if mute is None else "released" if mute.release else "no_events",
             muted_until=None if mute is None else mute.until,
             model=str(config.model_path),
@@ -188,7 +158,7 @@ class Service:
 
     def level(self) -> Level:
         """How loud it is now, and how near each word."""
-        return self._meter.level(self._pipeline.smoothed)
+        return self._ear.level()
 
     def mute(self, until: datetime | None, *, release: bool) -> None:
         """Publish no detection until then, or until ``unmute``; *release*: the microphone is really closed.
@@ -245,32 +215,6 @@ class Service:
             self._notify("STOPPING=1")
             self._change("stopping", reason)
 
-    def _listen(self) -> None:
-        """Take blocks until the source ends or we are to stop; a reload or a mute may bring another source."""
-        is_over = False
-        while not is_over:
-            is_over = self._listen_to(self._source)
-
-    def _listen_to(self, source: Source) -> bool:
-        """Whether it is over, rather than another source's turn."""
-        for block in source.blocks():
-            if self._asked.stop:
-                return True
-            self._take(block)
-            self._inbox.work()
-            self._look_up()
-            if self._source is not source:
-                return False
-        return True
-
-    def _take(self, block: Block) -> None:
-        if block.lost:
-            self._publish(self._pipeline.lose(block.lost, block.reason or "unknown"))
-        if len(block.samples):
-            self._meter.push(block.samples)
-            self._publish(self._pipeline.push(block.samples))
-            self._heard_at = time.monotonic()
-
     def _look_up(self) -> None:
         """Between two blocks: what a signal asked for, a mute that is over, the state, systemd."""
         if self._asked.reload:
@@ -279,7 +223,7 @@ class Service:
                 self.reload()
         if self._mute is not None and self._mute.is_over(datetime.now(UTC)):
             self._take_mute(None)
-        if not self._is_ready and (self._heard_at is not None or self._is_released):
+        if not self._is_ready and (self._ear.heard_at is not None or self._is_released):
             self._is_ready = True
             trim()
             self._notify("READY=1")
@@ -296,16 +240,16 @@ class Service:
         if self._is_released:
             self._turns += 1
             self._watchdog.beat(self._turns)
-        elif self._source.deaf in (None, DIGITAL_SILENCE):
-            self._watchdog.beat(self._pipeline.frames)
+        elif self._ear.source.deaf in (None, DIGITAL_SILENCE):
+            self._watchdog.beat(self._ear.pipeline.frames)
 
     def _settle(self) -> None:
         """Go to the state that is true now."""
-        state, reason = ("starting" if self._heard_at is None else "listening"), None
+        state, reason = ("starting" if self._ear.heard_at is None else "listening"), None
         if self._mute is not None:
-            state, reason = "muted", _mute_words(self._mute)
-        elif self._source.deaf is not None:
-            state, reason = "deaf", self._source.deaf
+            state, reason = "muted", self._mute.words
+        elif self._ear.source.deaf is not None:
+            state, reason = "deaf", self._ear.source.deaf
         if (state, reason) != (self._state, self._reason):
             self._change(state, reason)
 
@@ -320,7 +264,7 @@ class Service:
     def _words(self) -> str:
         """The state for people."""
         if self._state == "listening":
-            return f"Listening for {', '.join(self._assembly.config.values.keywords)} on {self._source.description}"
+            return f"Listening for {', '.join(self._ear.pipeline.thresholds)} on {self._ear.source.description}"
         if self._state in ("deaf", "muted"):
             return f"{self._state.capitalize()}: {self._reason}"
         return self._state.capitalize()
@@ -336,7 +280,7 @@ class Service:
 
     @property
     def _seconds(self) -> float:
-        return self._pipeline.position / RATE
+        return self._ear.position / RATE
 
     @property
     def _is_released(self) -> bool:
@@ -348,59 +292,20 @@ class Service:
         return MuteStore(config.values.state.place(config.folder))
 
     def _take_mute(self, mute: Mute | None) -> None:
-        was_released, self._mute = self._is_released, mute
-        if was_released != self._is_released:
-            self._sources.close()
-            self._enter(self._new_source(self._assembly.config.values.audio))
-            if not self._is_released:
-                self._lose_time("muted")
+        self._mute = mute
+        self._ear.release(self._is_released)
         self._settle()
-
-    def _enter(self, source: Source) -> None:
-        self._source = self._sources.enter_context(source)
-
-    def _new_source(self, settings: AudioSettings) -> Source:
-        if self._is_released:
-            return Released(self._new_clock())
-        if self._recording is None:
-            return Supervisor(settings, self._new_device, clock=self._new_clock())
-        from kws_app.audio.wavefile import WaveFile  # loads soundfile, which nothing but a recording needs
-
-        return WaveFile(self._recording, paced=True)
-
-    def _lose_time(self, reason: str) -> None:
-        """Note that nothing was heard since the last block."""
-        if self._heard_at is not None:
-            lost = round((time.monotonic() - self._heard_at) * RATE)
-            self._publish(self._pipeline.lose(lost, reason))
 
     def _take_over(self, new: Assembly) -> None:
         if new.config.values.control != self._assembly.config.values.control:
             raise ConfigError(new.config.fault("control", "a change here counts from the next start on: restart it"))
-        old_audio, audio = self._assembly.config.values.audio, new.config.values.audio
-        if self._recording is None and not self._is_released and audio != old_audio:
-            self._switch_source(old_audio, new)
-        new.pipeline.lose(self._pipeline.position, "not heard by this pipeline")
-        self._assembly, self._pipeline = new, new.pipeline
+        try:
+            self._ear.exchange(new.config.values.audio, new.pipeline)
+        except MicrophoneError as error:
+            raise ConfigError(new.config.fault("audio.device", str(error))) from error
+        self._assembly = new
         log.set_up(new.config.values.log)
         self._runner.replace(new.hooks)
-
-    def _switch_source(self, old: AudioSettings, new: Assembly) -> None:
-        """Open the new microphone, or the old one again: a card often cannot be open twice."""
-        self._sources.close()
-        source = Supervisor(new.config.values.audio, self._new_device, clock=self._new_clock())
-        try:
-            source.open()
-        except MicrophoneError as error:
-            self._enter(self._new_source(old))
-            raise ConfigError(new.config.fault("audio.device", str(error))) from error
-        self._enter(source)
-        self._lose_time("another microphone was opened")
-
-
-def _mute_words(mute: Mute) -> str:
-    kind = "the microphone is released" if mute.release else "no events"
-    return kind if mute.until is None else f"{kind} until {mute.until.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _told(counts: Counter[str]) -> str:

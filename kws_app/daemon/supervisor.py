@@ -274,6 +274,10 @@ class Released:
     def __exit__(self, *_: object) -> None:
         self._is_closed = True
 
+    def history(self, start: int, stop: int) -> Samples:
+        """Nothing was heard: LookupError."""
+        raise LookupError(f"no microphone, no samples {start} to {stop}")
+
     def blocks(self) -> Iterator[Block]:
         """Yield an empty block ten times a second."""
         while not self._is_closed:

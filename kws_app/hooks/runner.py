@@ -146,9 +146,15 @@ class HookRunner:
         return sum((worker.counts for worker in self._workers), Counter())
 
     @property
-    def queued(self) -> int:
-        """How many events wait for a hook."""
-        return sum(worker.queued for worker in self._workers)
+    def summary(self) -> dict[str, int]:
+        """How many events wait for a hook, and how many ended how; a time limit that was passed is a failure."""
+        counts = self.counts
+        return {
+            "queued": sum(worker.queued for worker in self._workers),
+            "ok": counts["ok"],
+            "failed": counts["failed"] + counts["timeout"],
+            "dropped": counts["dropped"],
+        }
 
 
 class _Worker(threading.Thread):

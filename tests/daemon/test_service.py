@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kws_app.arrays import Samples
+from kws_app.arrays import RATE, Samples
 from kws_app.audio.source import Block
 from kws_app.daemon.service import Service
 from kws_app.errors import ConfigError, MicrophoneError, RecordingError
@@ -255,6 +255,19 @@ def test_a_reload_takes_over_between_two_blocks_and_the_time_goes_on(
     assert "INFO Reloaded" in capsys.readouterr().err
     assert [notice.partition("=")[0] for notice in told] == ["RELOADING", "MONOTONIC_USEC", "READY", "STATUS"]
     assert told[-1] == "STATUS=Listening for fall on default"
+
+
+@pytest.mark.parametrize("seconds", [1.0, 1.2, 1.4, 1.6])
+def test_a_word_that_is_being_spoken_during_a_reload_is_heard_once(
+    configure: Callable[..., Path], spoken: Samples, seconds: float
+) -> None:
+    file = configure()
+    here = int(seconds * RATE)
+
+    listen(file, [*blocks_of(spoken[:here]), send(signal.SIGHUP), *blocks_of(spoken[here:])])
+
+    (heard,) = events(file, kind="detection")
+    assert 1.3 < heard["time"] < 2.0
 
 
 def test_a_broken_configuration_is_refused_with_every_mistake_and_the_old_one_stays(

@@ -1,0 +1,216 @@
+"""What hears: a source and the pipeline behind it, and how either is exchanged between two blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Protocol
+
+from kws_app.arrays import RATE, Samples
+from kws_app.audio.microphone import AudioSettings
+from kws_app.audio.source import Block
+from kws_app.daemon.hearing import Clock
+from kws_app.daemon.meter import Level, Meter
+from kws_app.daemon.supervisor import NewDevice, Released, Supervisor
+from kws_app.errors import MicrophoneError
+from kws_app.events import Event
+from kws_app.pipeline import Pipeline
+
+RUN_IN_SECONDS = 2.0
+"""What a new pipeline is given of the past, so that a word which is being spoken is heard."""
+
+
+class Source(Protocol):
+    """Where audio comes from.
+
+    Attributes:
+        description: what people call it.
+        rate: its own, in frames a second, once it is known.
+        lag_seconds: age of the oldest audio that waits to be read.
+        overflows: how often it said that it lost audio.
+        deaf: why it does not hear, None while it does.
+    """
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def rate(self) -> int | None: ...
+
+    @property
+    def lag_seconds(self) -> float: ...
+
+    @property
+    def overflows(self) -> int: ...
+
+    @property
+    def deaf(self) -> str | None: ...
+
+    def __enter__(self) -> Source: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield what comes until there is no more; an empty block when nothing has come for a while."""
+
+    def history(self, start: int, stop: int) -> Samples:
+        """Samples *start* to *stop*, counted from the first block on; LookupError if they are not kept."""
+
+
+class Ear:
+    """Hears one stream, the time of which goes on through every exchange.
+
+    Args:
+        audio: which microphone.
+        pipeline: what hears at first.
+        publish: told every event.
+        recording: heard in place of the microphone, in real time.
+        new_device: makes a microphone, once for every opening.
+        new_clock: makes what a microphone is judged by.
+
+    Attributes:
+        source: what is heard now.
+        pipeline: what hears now.
+        heard_at: when the last block came, by the clock; None before the first.
+        is_released: whether no source is open, on request.
+    """
+
+    source: Source
+
+    def __init__(
+        self,
+        audio: AudioSettings,
+        pipeline: Pipeline,
+        publish: Callable[[Iterable[Event]], None],
+        *,
+        recording: Path | None,
+        new_device: NewDevice,
+        new_clock: Callable[[], Clock],
+    ) -> None:
+        self._audio, self.pipeline, self._publish = audio, pipeline, publish
+        self._recording, self._new_device, self._new_clock = recording, new_device, new_clock
+        self._clock, self._meter = new_clock(), Meter()
+        self._open = ExitStack()
+        self._begin = 0
+        self.heard_at: float | None = None
+        self.is_released = False
+
+    def open(self, *, released: bool) -> None:
+        """Begin. Nothing may be there to be heard: the microphone is waited for.
+
+        Raises:
+            RecordingError: the recording cannot be read.
+        """
+        self.is_released = released
+        self._enter(self._new_source())
+
+    def close(self) -> None:
+        """Close the source.
+
+        Raises:
+            HungError: it does not return.
+        """
+        self._open.close()
+
+    def hear(self) -> Iterator[None]:
+        """Take block after block until the source is over; yield after each, for whatever else is to be done.
+
+        Raises:
+            MicrophoneError: nothing helped for too long.
+            HungError: the microphone hangs.
+            RecordingError: the recording is damaged.
+        """
+        source = None
+        while source is not self.source:
+            source = self.source
+            for block in source.blocks():
+                self._take(block)
+                yield
+                if self.source is not source:  # it was exchanged
+                    break
+
+    def level(self) -> Level:
+        """How loud it is now, and how near each word."""
+        return self._meter.level(self.pipeline.smoothed)
+
+    @property
+    def seconds_since_last_block(self) -> float | None:
+        """Before the first: None."""
+        return None if self.heard_at is None else self._clock.now() - self.heard_at
+
+    @property
+    def position(self) -> int:
+        """Samples since the beginning, those that were lost included."""
+        return self.pipeline.position
+
+    def release(self, released: bool) -> None:
+        """Close the microphone, or open it again."""
+        if released == self.is_released:
+            return
+        self.is_released = released
+        self.close()
+        self._enter(self._new_source())
+        if not released:
+            self._lose_time("muted")
+
+    def exchange(self, audio: AudioSettings, pipeline: Pipeline) -> None:
+        """Go on with another microphone, if *audio* asks for one, and another pipeline.
+
+        Raises:
+            MicrophoneError: the other microphone does not open; nothing has changed.
+        """
+        if self._recording is None and not self.is_released and audio != self._audio:
+            self._exchange_source(audio)
+        self._audio = audio
+        self._run_in(pipeline)
+        self.pipeline = pipeline
+
+    def _take(self, block: Block) -> None:
+        if block.lost:
+            self._publish(self.pipeline.lose(block.lost, block.reason or "unknown"))
+        if len(block.samples):
+            self._meter.push(block.samples)
+            self._publish(self.pipeline.push(block.samples))
+            self.heard_at = self._clock.now()
+
+    def _enter(self, source: Source) -> None:
+        self.source = self._open.enter_context(source)
+        self._begin = self.position
+
+    def _new_source(self) -> Source:
+        if self.is_released:
+            return Released(self._new_clock())
+        if self._recording is None:
+            return Supervisor(self._audio, self._new_device, clock=self._new_clock())
+        from kws_app.audio.wavefile import WaveFile  # loads soundfile, which nothing but a recording needs
+
+        return WaveFile(self._recording, paced=True)
+
+    def _exchange_source(self, audio: AudioSettings) -> None:
+        """Open the other microphone, or the old one again: a card often cannot be open twice."""
+        self.close()
+        source = Supervisor(audio, self._new_device, clock=self._new_clock())
+        try:
+            source.open()
+        except MicrophoneError:
+            self._enter(self._new_source())
+            raise
+        self._enter(source)
+        self._lose_time("another microphone was opened")
+
+    def _lose_time(self, reason: str) -> None:
+        """Note that nothing was heard since the last block."""
+        if self.heard_at is not None:
+            self._publish(self.pipeline.lose(round((self._clock.now() - self.heard_at) * RATE), reason))
+            self._begin = self.position
+
+    def _run_in(self, pipeline: Pipeline) -> None:
+        """Bring a pipeline to the present; what it hears in the past was told by the one before."""
+        start = max(self._begin, self.position - round(RUN_IN_SECONDS * RATE))
+        past = None
+        with suppress(LookupError):
+            past = self.source.history(start - self._begin, self.position - self._begin)
+        pipeline.lose(self.position if past is None else start, "not heard by this pipeline")
+        if past is not None:
+            pipeline.push(past)
