@@ -113,15 +113,16 @@ def _value(name: str, size: int) -> onnx.ValueInfoProto:
 
 
 def _front(graph: _Graph, front: Front, features: str, level: str) -> tuple[str, str]:
-    """:class:`Front`: bands above the floor, less the level that follows them, scaled and clamped."""
+    """:class:`Front`: bands above the floor and the bottom, less the level that follows them, scaled and clamped."""
     matrix, floor = graph.matrix(front.bands), graph.constant([-front.floor])
-    relative = []
+    depth, above_bottom = graph.constant([front.depth]), []
     for frame in graph.split(features, [front.bands.shape[0]] * front.stack):
         bands = graph.add("Softplus", graph.add("Gemm", frame, matrix, floor))
         level = _followed(graph, front, bands, level)
-        relative.append(graph.add("Sub", bands, level))
-    x = relative[0] if front.stack == 1 else graph.add("Concat", *relative, axis=1)
-    scale, shift = 1 / front.deviation.numpy(), -front.mean.numpy() / front.deviation.numpy()
+        bottom = graph.add("Sub", level, depth)
+        above_bottom.append(graph.add("Softplus", graph.add("Sub", bands, bottom)))
+    x = above_bottom[0] if front.stack == 1 else graph.add("Concat", *above_bottom, axis=1)
+    scale, shift = 1 / front.deviation.numpy(), -(front.mean.numpy() + front.depth) / front.deviation.numpy()
     scaled = graph.add("Mul", x, graph.constant(np.tile(scale, front.stack)))
     shifted = graph.add("Add", scaled, graph.constant(np.tile(shift, front.stack)))
     limits = (graph.constant(-CLAMP), graph.constant(CLAMP))

@@ -6,7 +6,8 @@ Normalisation is part of the network, so that the daemon cannot differ from the 
    descent learns from bands what it does not learn from cepstra;
 2. adds a constant to the band energies, so that digital silence and a gated recording look like a quiet room;
 3. subtracts a level that rises in 0.1 s and falls in 3 s, so that loud and quiet speakers look alike;
-4. scales to mean 0 and deviation 1, as measured over the training scenes, and clamps.
+4. bends what lies far below that level to a bottom, so that a word in a silent room looks as it does in a noisy one;
+5. scales to mean 0 and deviation 1, as measured over the training scenes, and clamps.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class NetworkSettings:
     layers: int = setting(1, between=(1, 4), help="cells on top of one another")
     ratio: int = setting(2, between=(2, 8), help="GhostRNN: units to intrinsic units")
     stack: int = setting(1, between=(1, 8), help="frames that a step takes side by side; it runs once for all of them")
+    depth: float = setting(5.0, between=(1, 50), help="log energy below the level at which the bottom lies; 5 is 22 dB")
     floor: float = setting(3.0, between=(-36, 20), help="log energy added to every band; 3 is -80 dBFS of white noise")
 
 
@@ -53,7 +55,7 @@ class Front(nn.Module):
         super().__init__()
         if mfcc.appendEnergy:
             raise ValueError("appendEnergy must be off: the log energy in coefficient 0 hides the DCT's own")
-        self.stack, self.floor = settings.stack, settings.floor
+        self.stack, self.floor, self.depth = settings.stack, settings.floor, settings.depth
         self.rise = 1 - math.exp(-mfcc.winstep / RISE_SECONDS)
         self.fall = 1 - math.exp(-mfcc.winstep / FALL_SECONDS)
         self.register_buffer("bands", torch.from_numpy(inverse_dct(mfcc)))  # (numcep, nfilt)
@@ -74,7 +76,8 @@ class Front(nn.Module):
             difference = mean - level
             level = level + torch.where(difference > 0, self.rise, self.fall) * difference
             levels.append(level)
-        return bands - torch.stack(levels), level
+        above_bottom = bands - torch.stack(levels) + self.depth
+        return nn.functional.softplus(above_bottom) - self.depth, level
 
     def measure(self, features: Tensor) -> None:
         """Set mean and deviation from ``(frames, batch, numcep)`` features."""

@@ -98,6 +98,20 @@ def test_a_speaker_ten_times_as_loud_looks_the_same_once_the_level_has_settled(f
     torch.testing.assert_close(near[settled], far[settled], atol=0.1, rtol=0)
 
 
+def test_a_word_in_a_silent_room_looks_as_it_does_in_a_noisy_one(front: Front) -> None:
+    """Bands that lie 43 and 65 dB below the level of the others."""
+    frame = torch.full((1, 1, MFCC.nfilt), 20.0)
+    noisy = frame.clone()
+    frame[..., ::4], noisy[..., ::4] = 5.0, 10.0
+    to_cepstra = torch.linalg.inv(front.bands)
+
+    silent_room, _ = front.follow(frame @ to_cepstra, torch.full((1, 1), 17.0))
+    noisy_room, _ = front.follow(noisy @ to_cepstra, torch.full((1, 1), 17.0))
+
+    assert silent_room.min() > -front.depth - 1e-3
+    torch.testing.assert_close(silent_room, noisy_room, atol=0.3, rtol=0)
+
+
 def test_digital_silence_looks_like_a_quiet_room(front: Front) -> None:
     """Their log bands are 35 apart."""
     silence, _ = front(coefficients(np.zeros(RATE, np.int16)), torch.zeros(1, 1))
@@ -187,3 +201,14 @@ def test_lanes_do_not_hear_each_other(network: Network) -> None:
     for lane, features in enumerate((rise, fall)):
         alone, _ = network(features, network.start(1))
         torch.testing.assert_close(together[:, lane : lane + 1], alone, atol=1e-5, rtol=0)
+
+
+def test_a_head_for_phones_changes_neither_the_scores_nor_what_is_counted() -> None:
+    plain = made(NetworkSettings(hidden=8))
+    torch.manual_seed(0)
+    learner = Network(MFCC, NetworkSettings(hidden=8), 2, phones=40)
+    features = coefficients(spoken_words("rise"))
+    learner.front.measure(coefficients(spoken_words("rise", "fall")))
+
+    assert learner.parameters_trained == plain.parameters_trained
+    torch.testing.assert_close(learner(features, learner.start(1)), plain(features, plain.start(1)))
