@@ -1,0 +1,306 @@
+#!/bin/sh
+# Install kws-app from this checkout as a service, or bring an installation up to this checkout; run it as root.
+#
+#   --dry-run      print what would change, and change nothing
+#   --prefix DIR   where the programs lie (/opt/kws-app)
+#   --user NAME    whom the service runs as (kws-app); one who is not there is made
+#   --open NAME    widen the sandbox by systemd/open/NAME.conf; may be repeated, and stays so at the next upgrade
+#   --desktop      a unit for the sessions of desktops, where PipeWire or PulseAudio owns the microphone
+#
+# PYTHON=/usr/bin/python3.12 names the interpreter. Whatever fails, everything is again as it was before.
+set -eu
+umask 022 # or the service's user could not read what root installs
+here=$(cd "$(dirname "$0")" && pwd)
+checkout=$(dirname "$here")
+. "$here/common.sh"
+
+prefix=/opt/kws-app user=kws-app openings='' is_desktop='' is_dry='' undoing=''
+
+main() {
+    take_options "$@"
+    judge_platform
+    judge_options
+    begin
+    install_packages
+    [ -n "$is_desktop" ] || make_user
+    install_programs
+    install_config
+    install_unit
+    switch_programs
+    start
+    end
+}
+
+take_options() {
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --dry-run) is_dry=yes ;;
+            --desktop) is_desktop=yes ;;
+            --prefix | --user | --open)
+                [ $# -gt 1 ] || fail "$1 needs a value"
+                case $1 in
+                    --prefix) prefix=$2 ;;
+                    --user) user=$2 ;;
+                    --open) openings="$openings $2" ;;
+                esac
+                shift
+                ;;
+            -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit ;;
+            *) fail "$1: no such option; see --help" ;;
+        esac
+        shift
+    done
+}
+
+judge_platform() {
+    remedy='install the 64-bit system, such as Raspberry Pi OS (64-bit)'
+    machine=$(uname -m)
+    case $machine in
+        x86_64 | aarch64) ;;
+        armv6l) fail "this processor ($machine) is a 32-bit one, for which there is no ONNX Runtime: take a newer board," \
+            "such as a Pi Zero 2 W" ;;
+        armv[78]l | i?86) fail "this is a 32-bit system ($machine), for which there is no ONNX Runtime: $remedy" ;;
+        *) fail "this processor ($machine) is one for which there is no ONNX Runtime: take one of x86_64 or aarch64" ;;
+    esac
+    [ "$(getconf LONG_BIT)" = 64 ] ||
+        fail "this is a 32-bit system on a 64-bit processor, and there is no ONNX Runtime for it: $remedy"
+    find_python
+    command -v systemctl >/dev/null || fail "this system has no systemd: README.md says how kws-app runs without"
+}
+
+# The interpreter: of an age that was tested, and where the service can see it.
+find_python() {
+    found=''
+    for python in ${PYTHON:-$(pythons_on_path)}; do
+        facts=$("$python" -c "$ABOUT_PYTHON" 2>/dev/null) || continue
+        found="$found; $python is ${facts% *}"
+        case $facts in
+            3.1[123].*" /home/"* | 3.1[123].*" /root/"*)
+                [ -z "$is_desktop" ] || return 0
+                found="$found, in a home, which services do not see"
+                ;;
+            3.1[123].*) return ;;
+        esac
+    done
+    fail "needs Python 3.11, 3.12 or 3.13, as Debian 12 and 13 have it$found"
+}
+
+ABOUT_PYTHON='import sys; print("%d.%d.%d" % sys.version_info[:3], sys.base_prefix + "/")'
+
+pythons_on_path() {
+    for folder in $(echo "$PATH" | tr : ' '); do
+        for name in python3 python3.13 python3.12 python3.11; do
+            [ ! -x "$folder/$name" ] || echo "$folder/$name"
+        done
+    done
+}
+
+judge_options() {
+    case $prefix in
+        *[!A-Za-z0-9._/-]* | [!/]* | '' | / | */) fail "--prefix '$prefix': must be a path from / of letters, digits, . _ -" ;;
+    esac
+    case $user in
+        root) fail "--user root: a program that listens to everybody is no business of root's" ;;
+        *[!a-z0-9_-]* | [!a-z_]* | '') fail "--user '$user': must be of small letters, digits, _ -" ;;
+    esac
+    for opening in $openings; do
+        [ -z "$is_desktop" ] || fail "--open $opening: is for the system's service, and a session's has no such walls"
+        [ -e "$here/open/$opening.conf" ] ||
+            fail "--open $opening: there is no such one; there are" $(cd "$here/open" && echo *.conf | sed 's/\.conf//g')
+    done
+    [ "$(id -u)" -eq 0 ] || [ -n "$is_dry" ] || fail "needs root: sudo $0"
+}
+
+begin() {
+    scratch=$(mktemp -d)
+    trap undo EXIT
+    trap 'exit 1' HUP INT TERM
+    unit=$SYSTEM_UNIT template=$here/kws-app.service
+    [ -z "$is_desktop" ] || unit=$USER_UNIT template=$here/user/kws-app.service
+    heard=''
+    ! is_booted || ! systemctl --quiet is-active kws-app || heard=yes
+}
+
+install_packages() {
+    needed=''
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || needed=python3-venv
+    if is_debians "$python"; then
+        needed="$needed python3-pyaudio"
+    else
+        say "$python is not Debian's, and PyAudio has no wheel: it is compiled"
+        needed="$needed gcc libc6-dev portaudio19-dev"
+    fi
+    # The way from PortAudio to a sound server.
+    [ -z "$is_desktop" ] || is_installed pipewire-alsa || needed="$needed libasound2-plugins"
+    missing=''
+    for package in $needed; do is_installed "$package" || missing="$missing $package"; done
+    [ -n "$missing" ] || return 0
+    command -v apt-get >/dev/null || fail "needs Debian's packages$missing, and there is no apt-get: install their like"
+    change apt_get update || say "apt-get update failed; trying with the lists there are"
+    change apt_get install --yes --no-install-recommends $missing || fail "apt-get could not install$missing"
+}
+
+apt_get() { env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" >/dev/null; }
+
+is_installed() { dpkg-query --show --showformat '${db:Status-Abbrev}' "$1" 2>/dev/null | grep -q '^ii'; }
+
+is_debians() {
+    command -v dpkg-query >/dev/null && [ "$(readlink -f "$1")" = "$(readlink -f /usr/bin/python3)" ]
+}
+
+make_user() {
+    ! id "$user" >/dev/null 2>&1 || return 0
+    on_failure userdel "$user"
+    change useradd --system --user-group --groups audio --home-dir "$STATE" --no-create-home \
+        --shell /usr/sbin/nologin "$user"
+}
+
+# Two slots take turns behind the link at $prefix: what runs stays whole until what is new has proved good.
+install_programs() {
+    slot=$prefix.a
+    [ "$(readlink "$prefix")" != "$slot" ] || slot=$prefix.b
+    on_failure rm -rf "$slot"
+    say "installing Python packages into $slot"
+    change "$python" -m venv --clear "$slot"
+    pins=$checkout/scripts/constraints.txt
+    if is_debians "$python"; then
+        change link_pyaudio "$slot"
+        change unpin_pyaudio "$pins" "$scratch/constraints.txt"
+        pins=$scratch/constraints.txt
+    fi
+    # pip builds in the folder that it is given: in a copy, so that root leaves nothing in the checkout.
+    change mkdir "$scratch/source"
+    for part in kws_app models setup.py setup.cfg README.md LICENSE; do
+        change cp -R "$checkout/$part" "$scratch/source"
+    done
+    pip_install pip setuptools
+    pip_install --no-build-isolation "$scratch/source"
+    change "$here/probe.sh" "$slot/bin/python"
+}
+
+pip_install() {
+    change "$slot/bin/python" -m pip install -qq --disable-pip-version-check --root-user-action ignore \
+        --constraint "$pins" "$@" || fail "pip could not install $*"
+}
+
+# That one package alone: the rest of Debian's is older than what was tested, and changes under us.
+link_pyaudio() {
+    for part in "$DEBIANS_PYTHON"/pyaudio "$DEBIANS_PYTHON"/[Pp]y[Aa]udio-*; do
+        ln -s "$part" "$("$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+    done
+}
+
+# Debian's PyAudio is another version than the one that pip would compile.
+unpin_pyaudio() { grep -v '^PyAudio==' "$1" >"$2"; }
+
+install_config() {
+    if [ -e "$CONFIG/config.yaml" ]; then
+        say "keeping $CONFIG/config.yaml"
+    else
+        [ -d "$CONFIG" ] || on_failure rmdir "$CONFIG"
+        on_failure rm -f "$CONFIG/config.yaml"
+        change install -D -m 644 "$checkout/config.yaml" "$CONFIG/config.yaml"
+    fi
+    # As the service, not as root, who may read everything.
+    [ -n "$is_desktop" ] || change runuser -u "$user" -- "$slot/bin/kws-app" check -c "$CONFIG/config.yaml" ||
+        fail "this version cannot use $CONFIG/config.yaml: see above"
+}
+
+install_unit() {
+    on_failure reload_systemd
+    write "$template" "$unit"
+    for opening in $openings; do write "$here/open/$opening.conf" "$unit.d/$opening.conf"; done
+    keep "$COMMAND"
+    change ln -sfn "$prefix/bin/kws-app" "$COMMAND"
+}
+
+write() {
+    keep "$2"
+    change fill_in "$1" "$2"
+}
+
+# The template $1 as the file $2, with this installation's prefix and user.
+fill_in() {
+    mkdir -p "$(dirname "$2")"
+    sed -e "s|/opt/kws-app|$prefix|g" -e "s|^User=.*|User=$user|" -e "s|^Group=.*|Group=$(id -gn "$user")|" \
+        -e "s|@UID@|$(id -u "$user")|g" "$1" >"$2"
+}
+
+switch_programs() {
+    previous=''
+    if [ -L "$prefix" ]; then
+        previous=$(readlink "$prefix")
+        on_failure ln -sfn "$previous" "$prefix"
+        change rm "$prefix"
+    elif [ -e "$prefix" ]; then
+        previous=$prefix.previous
+        on_failure mv -T "$previous" "$prefix"
+        change mv -T "$prefix" "$previous"
+    fi
+    on_failure rm -f "$prefix"
+    change ln -s "$slot" "$prefix"
+}
+
+start() {
+    change reload_systemd
+    if [ -n "$is_desktop" ]; then
+        verdict="installed; in a session: systemctl --user enable --now kws-app"
+        return
+    fi
+    systemctl --quiet is-enabled kws-app 2>/dev/null || on_failure systemctl --quiet disable --now kws-app
+    change systemctl --quiet enable kws-app
+    if ! is_booted; then
+        verdict="installed; it starts with the system"
+    elif change systemctl restart kws-app; then
+        verdict="installed, and it listens; see kws-app status, and $CONFIG/config.yaml for the settings"
+    elif [ -n "$heard" ]; then
+        last_words
+        fail "the new version does not hear, and the old one did"
+    else
+        last_words
+        verdict="installed, but it does not hear yet: see above; it goes on trying"
+    fi
+}
+
+last_words() { journalctl --quiet --unit kws-app --lines 10 --output cat --no-pager >&2 || true; }
+
+end() {
+    trap - EXIT
+    rm -rf "$scratch"
+    [ -z "$previous" ] || change rm -rf "$previous"
+    [ -z "$is_dry" ] || verdict="a dry run: nothing was changed"
+    say "$verdict"
+}
+
+# keep FILE: if the installation fails, have it back, or away.
+keep() {
+    if [ -e "$1" ] || [ -L "$1" ]; then
+        copy=$scratch/$(echo "$1" | tr / _)
+        cp -P "$1" "$copy"
+        on_failure mv -T "$copy" "$1"
+    else
+        on_failure rm -f "$1"
+    fi
+}
+
+# on_failure COMMAND...: what undoes the change that comes next; the last one first.
+on_failure() {
+    [ -n "$is_dry" ] || undoing="$*
+$undoing"
+}
+
+undo() {
+    status=$?
+    trap - EXIT
+    set +e
+    if [ -n "$undoing" ]; then
+        say "failed; undoing it"
+        echo "$undoing" >"$scratch/undoing"
+        while read -r line; do $line </dev/null; done <"$scratch/undoing"
+        [ -z "$heard" ] || systemctl restart kws-app
+    fi
+    rm -rf "$scratch"
+    exit "$status"
+}
+
+main "$@"

@@ -1,0 +1,74 @@
+#!/bin/sh
+# Remove what systemd/install.sh installed; run it as root. Debian's packages stay, as others may use them.
+#
+#   --dry-run   print what would change, and change nothing
+#   --purge     remove the configuration, the state and the service's user, too
+set -eu
+. "$(dirname "$0")/common.sh"
+
+is_dry='' is_purge=''
+
+main() {
+    for option; do
+        case $option in
+            --dry-run) is_dry=yes ;;
+            --purge) is_purge=yes ;;
+            -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit ;;
+            *) fail "$option: no such option; see --help" ;;
+        esac
+    done
+    [ "$(id -u)" -eq 0 ] || [ -n "$is_dry" ] || fail "needs root: sudo $0"
+    read_units
+    remove_units
+    remove_programs
+    if [ -n "$is_purge" ]; then
+        purge
+        say "uninstalled"
+    else
+        say "uninstalled; kept: $CONFIG, $STATE and the user $user, which --purge removes"
+    fi
+}
+
+# The units say where the programs are, and whose.
+read_units() {
+    prefix=$(said 's|^ExecStart=\(.*\)/bin/kws-app .*|\1|p') user=$(said 's/^User=//p')
+    prefix=${prefix:-/opt/kws-app} user=${user:-kws-app}
+}
+
+said() { cat "$SYSTEM_UNIT" "$USER_UNIT" 2>/dev/null | sed -n "$1" | head -n 1; }
+
+remove_units() {
+    if [ -e "$SYSTEM_UNIT" ] && is_booted; then
+        change systemctl --quiet disable --now kws-app
+        ! systemctl --quiet is-failed kws-app || change systemctl reset-failed kws-app
+    fi
+    [ ! -e "$USER_UNIT" ] || say "sessions that use it: systemctl --user disable --now kws-app"
+    for unit in "$SYSTEM_UNIT" "$USER_UNIT"; do
+        remove "$unit"
+        for opening in "$(dirname "$0")"/open/*.conf; do remove "$unit.d/$(basename "$opening")"; done
+    done
+    # One that was installed while systemd did not run
+    remove /etc/systemd/system/multi-user.target.wants/kws-app.service
+    [ -z "$is_purge" ] || remove "$SYSTEM_UNIT.d" "$USER_UNIT.d"
+    rmdir "$SYSTEM_UNIT.d" 2>/dev/null || true # stays while something of the user's own is in it
+    change reload_systemd
+}
+
+remove_programs() {
+    [ "$(readlink "$COMMAND")" != "$prefix/bin/kws-app" ] || remove "$COMMAND"
+    remove "$prefix" "$prefix.a" "$prefix.b" "$prefix.previous"
+}
+
+purge() {
+    remove "$CONFIG" "$STATE"
+    # Whoever lives elsewhere was there before.
+    [ "$(getent passwd "$user" | cut -d: -f6)" != "$STATE" ] || change userdel "$user"
+}
+
+remove() {
+    for path; do
+        { [ ! -e "$path" ] && [ ! -L "$path" ]; } || change rm -rf "$path"
+    done
+}
+
+main "$@"

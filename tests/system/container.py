@@ -1,0 +1,122 @@
+"""A whole system to install into: this machine's own files under an overlay that forgets, booted by a real systemd."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+UP_WITHIN_SECONDS = 60
+SIZE_MEGABYTES = 2000
+POLL_SECONDS = 0.05
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""As sudo gives it."""
+
+
+class Container:
+    """Boots in a second; nothing that happens in it reaches this machine's files.
+
+    Its network is this machine's, for the packages that are installed.
+
+    Args:
+        shown: folders of this machine that are seen in it as they are, under other names.
+
+    Attributes:
+        root: its file system, seen from here.
+    """
+
+    def __init__(self, shown: dict[Path, str]) -> None:
+        self._shown = shown
+        self._folder = Path(tempfile.mkdtemp(prefix="container-"))
+        self.root, self._changed = self._folder / "root", self._folder / "disk" / "changed"
+
+    def __enter__(self) -> Self:
+        try:
+            self._mount()
+            self._boot()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._nspawn.send_signal(signal.SIGTERM)  # an orderly shutdown
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._nspawn.wait(20)
+        self._nspawn.kill()
+        self._nspawn.wait()
+        self._remove()
+
+    def run(self, *command: str, check: bool = True, within: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run a command in it, as root."""
+        enter = ["nsenter", f"--target={self._leader}", "--mount", "--pid", "--uts", "--ipc", "--root", "--wd"]
+        environment = {**os.environ, "PATH": PATH, "HOME": "/root"}
+        done = subprocess.run(
+            [*enter, *command], env=environment, capture_output=True, text=True, timeout=within, stdin=subprocess.DEVNULL
+        )
+        assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def changes(self) -> set[str]:
+        """The files and folders that differ from this machine's, or are gone."""
+        return {str(path.relative_to(self._changed)) for path in self._changed.rglob("*")}
+
+    def _mount(self) -> None:
+        needed = ("systemd-nspawn", "nsenter", "pulseaudio")
+        if os.geteuid() != 0 or not all(map(shutil.which, needed)) or not Path("/sbin/init").exists():
+            pytest.skip(f"needs root, systemd-sysv and {', '.join(needed)}")
+        disk = self._folder / "disk"
+        disk.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_MEGABYTES}m", "tmpfs", disk], check=True)
+        for folder in (self._changed, disk / "work", self.root):
+            folder.mkdir()
+        layers = f"lowerdir=/,upperdir={self._changed},workdir={disk / 'work'}"
+        mounted = subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, self.root], capture_output=True)
+        if mounted.returncode:
+            pytest.skip(f"no overlay of this machine's files can be made: {mounted.stderr.decode().strip()}")
+
+    def _boot(self) -> None:
+        for wants in (self.root / "etc/systemd/system").glob("*.wants"):
+            shutil.rmtree(wants)  # this machine's services are no business of the container
+        (self.root / "etc/machine-id").write_text("")
+        self._log = (self._folder / "log.txt").open("w+b")
+        self._nspawn = subprocess.Popen(
+            [
+                *("systemd-nspawn", "--quiet", f"--directory={self.root}", "--register=no", "--keep-unit"),
+                *("--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=pipe", "--kill-signal=SIGRTMIN+3"),
+                *(f"--bind-ro={here}:{there}" for here, there in self._shown.items()),
+                *("--boot", "systemd.unit=multi-user.target"),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        deadline = time.monotonic() + UP_WITHIN_SECONDS
+        while not self._is_up():
+            if self._nspawn.poll() is not None or time.monotonic() > deadline:
+                self._log.seek(0)
+                pytest.skip(f"systemd does not boot in a container here: {self._log.read().decode(errors='replace')}")
+            time.sleep(POLL_SECONDS)
+
+    def _is_up(self) -> bool:
+        pid = self._nspawn.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if not children or not (self.root / "etc/machine-id").read_text().strip():
+            return False
+        self._leader = children[0]
+        state = self.run("systemctl", "is-system-running", check=False).stdout.strip()
+        return state in ("running", "degraded")
+
+    def _remove(self) -> None:
+        for mounted in (self.root, self._folder / "disk"):
+            subprocess.run(["umount", "--lazy", mounted], stderr=subprocess.DEVNULL)
+        shutil.rmtree(self._folder, ignore_errors=True)
