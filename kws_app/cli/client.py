@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import grp
 import json
 import socket
@@ -65,16 +64,15 @@ class Client:
             raise NoDaemonError(
                 f"kws-app did not answer within {within:.0f} s, so it hangs; its log says more ({self.path})"
             ) from error
-        except OSError as error:
-            raise NoDaemonError(f"kws-app went away: {error.strerror} ({self.path})") from error
         if not answer["ok"]:
             raise RefusedError(answer["error"], answer["code"])
         return answer
 
     def lines(self) -> Iterator[str]:
-        """What the daemon sends from here on, line by line, until it ends."""
-        for line in self._lines:
-            yield line.decode().rstrip("\n")
+        """What the daemon sends from here on, line by line, until it ends in whatever way."""
+        with suppress(ConnectionError):
+            for line in self._lines:
+                yield line.decode().rstrip("\n")
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Everything that happens from here on.
@@ -130,9 +128,9 @@ def _places(config: Path | None) -> list[Path]:
 
 
 def _forbidden(place: Path) -> str:
-    sentence = f"{place}: {getpass.getuser()} may not control kws-app"
+    sentence = f"{place}: this user may not control kws-app"
     try:
         group = grp.getgrgid(place.stat().st_gid).gr_name
     except (OSError, KeyError):  # hidden in a folder that we may not enter
         return f"{sentence}; try it with sudo"
-    return f"{sentence}; the group {group} may (sudo usermod -aG {group} {getpass.getuser()}, then log in again)"
+    return f"{sentence}; the group {group} may: sudo usermod -aG {group} $USER, then log in again"

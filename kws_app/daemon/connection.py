@@ -57,7 +57,10 @@ class Connection:
             DropError: more than one long line waits.
             OSError: it is gone.
         """
-        chunk = self._socket.recv(MOST_BYTES)
+        try:
+            chunk = self._socket.recv(MOST_BYTES)
+        except BlockingIOError:
+            return
         self.has_ended = not chunk
         self._received += chunk
         if len(self._received) > MOST_BYTES:

@@ -60,9 +60,10 @@ def test_who_may_not_is_told_which_group_may(capsys: pytest.CaptureFixture[str])
         with ControlServer(settings, service), nobody():
             assert main(["mute", "-c", f"{folder}/config.yaml"]) == 77
 
-    said = capsys.readouterr().err
-    assert said.startswith(f"{folder}/socket: ")
-    assert "may not control kws-app; the group audio may (sudo usermod -aG audio " in said
+    assert capsys.readouterr().err == (
+        f"{folder}/socket: this user may not control kws-app; "
+        "the group audio may: sudo usermod -aG audio $USER, then log in again\n"
+    )
 
 
 @as_root

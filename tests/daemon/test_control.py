@@ -23,6 +23,7 @@ from kws_app.daemon.control import ControlServer
 from kws_app.directories import ControlSettings
 from kws_app.errors import ConfigError, ControlError, Fault
 from kws_app.events import Detection, StateChanged
+from tests.conftest import bytes_grown
 from tests.daemon.simulated_service import SimulatedService
 
 DETECTION = Detection(time=1.5, keyword="computer", score=0.94, end=24_000, threshold=0.9)
@@ -425,6 +426,16 @@ def test_nothing_is_left_behind(service: SimulatedService, path: Path) -> None:
     assert [*path.parent.iterdir()] == []
     assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == (threads, descriptors)
     service.publish(DETECTION)  # to nobody
+
+
+def test_asking_for_months_leaves_nothing_behind(served: Path) -> None:
+    def ask() -> None:
+        with talking(served) as talk:
+            talk.say('{"command": "meter"}', "nonsense")
+            talk.hear()
+            talk.hear()
+
+    assert bytes_grown(ask, times=500) < 10_000
 
 
 def test_another_daemons_socket_is_not_removed_at_the_end(service: SimulatedService, path: Path) -> None:
