@@ -68,10 +68,14 @@ class MuteStore:
         try:
             if mute is None:
                 self._path.unlink(missing_ok=True)
-                return
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            else:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._put(mute)
         except OSError as error:
-            raise OutputError(f"{self._path}: cannot be written: {error.strerror}") from error
+            reason = error if isinstance(error, OutputError) else f"{self._path}: {error.strerror}"
+            raise OutputError(f"done, but a restart will forget it: {reason}") from error
+
+    def _put(self, mute: Mute) -> None:
         until = None if mute.until is None else mute.until.astimezone(UTC).isoformat()
         with whole(self._path) as file:
             file.write(json.dumps({"until": until, "release": mute.release}).encode())

@@ -6,11 +6,14 @@ import getpass
 import json
 import logging
 import os
+import re
 import socket
 import stat
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,10 +23,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kws_app.daemon.control import ControlServer
+from kws_app.daemon.meter import Level
+from kws_app.daemon.requests import COMMANDS, Request
+from kws_app.daemon.status import Status
 from kws_app.directories import ControlSettings
 from kws_app.errors import ConfigError, ControlError, Fault
 from kws_app.events import Detection, StateChanged
-from tests.conftest import bytes_grown
+from tests.conftest import ROOT, bytes_grown, nobody
 from tests.daemon.simulated_service import SimulatedService
 
 DETECTION = Detection(time=1.5, keyword="computer", score=0.94, end=24_000, threshold=0.9)
@@ -340,6 +346,14 @@ def test_a_request_that_the_end_overtakes_is_answered(service: SimulatedService,
         assert talk.hear() == {"ok": False, "error": ["kws-app is stopping"], "code": 69}
 
 
+def test_the_reference_explains_every_command_every_detail_and_every_field() -> None:
+    text = (ROOT / "docs" / "reference" / "control.md").read_text(encoding="utf-8")
+
+    names = {*COMMANDS, *(field.name for kind in (Request, Status, Level) for field in fields(kind))}
+
+    assert {name for name in names if not re.search(rf'["`]{name}["`]', text)} == set()
+
+
 def test_the_socket_is_for_its_user_and_group_alone(served: Path) -> None:
     assert stat.S_IMODE(served.stat().st_mode) == 0o660
 
@@ -348,6 +362,19 @@ def test_the_socket_is_for_its_user_and_group_alone(served: Path) -> None:
 def test_a_configured_group_gets_the_socket(service: SimulatedService, path: Path) -> None:
     with ControlServer(ControlSettings(socket=path, group="audio"), service):
         assert path.group() == "audio"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a user to give up being root")
+def test_a_group_that_this_user_is_not_in_is_a_sentence(service: SimulatedService) -> None:
+    said = r"this user may not give it to the group audio; is it a member\?$"
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        server = ControlServer(ControlSettings(socket=Path(folder, "socket"), group="audio"), service)
+
+        with nobody(), pytest.raises(ControlError, match=said), server:
+            pass
+
+        assert os.listdir(folder) == []
 
 
 def test_a_group_that_is_not_there_is_a_sentence(service: SimulatedService, path: Path) -> None:
