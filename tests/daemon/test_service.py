@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ import pytest
 
 from kws_app.arrays import RATE, Samples
 from kws_app.audio.source import Block
+from kws_app.daemon.mute import Mute, MuteStore
 from kws_app.daemon.service import Service
 from kws_app.errors import ConfigError, MicrophoneError, RecordingError
+from kws_app.events import Event
 from tests.conftest import spoken_words
 from tests.daemon.simulated import SILENCE, Happening, SimulatedMicrophone, blocks_of
 
@@ -363,3 +366,189 @@ def test_samples_of_any_block_size_are_taken(configure: Callable[..., Path], spo
     listen(file, [*blocks_of(spoken[:100], 1), Block(np.empty(0, np.int16)), Block(spoken[100:])])
 
     assert len(events(file, kind="detection")) == 1
+
+
+def zeros(seconds: float) -> list[Happening]:
+    return blocks_of(np.zeros(int(seconds * RATE), np.int16))
+
+
+def constant(seconds: float) -> list[Happening]:
+    return blocks_of(np.full(int(seconds * RATE), 700, np.int16))
+
+
+@pytest.fixture
+def watched(notices: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Happening]]:
+    """Has *told* get all that systemd is told during the blocks; few notices wait in a socket at once."""
+    monkeypatch.setenv("WATCHDOG_USEC", "2")
+
+    def watch(blocks: list[Happening], told: list[str]) -> list[Happening]:
+        return [happening for block in blocks for happening in (block, lambda: told.extend(notices()))]
+
+    return watch
+
+
+def test_while_deaf_the_watchdog_is_not_fed_and_the_reason_is_systemds_status(
+    configure: Callable[..., Path], quiet: Samples, watched: Callable[..., list[Happening]]
+) -> None:
+    before, deaf, after = list[str](), list[str](), list[str]()
+    script = [
+        *watched([Block(quiet), *constant(2.1)], before),
+        *watched(constant(1), deaf),
+        *watched(blocks_of(quiet[:RATE]), after),
+    ]
+
+    listen(configure(), script)
+
+    assert before[-1] == "STATUS=Deaf: a constant value of 700"
+    assert before.count("WATCHDOG=1") > 10
+    assert deaf == []
+    assert after[:2] == ["STATUS=Listening for rise on default", "WATCHDOG=1"]
+
+
+def test_a_microphone_muted_by_its_own_switch_is_deaf_but_no_reason_to_restart(
+    configure: Callable[..., Path], quiet: Samples, watched: Callable[..., list[Happening]]
+) -> None:
+    file = configure(more="audio: {give_up_after_seconds: 1}")
+    before, deaf = list[str](), list[str]()
+    script = [*watched([Block(quiet), *zeros(2.6)], before), *watched(zeros(10), deaf), *blocks_of(quiet)]
+
+    listen(file, script)
+
+    assert before.count("STATUS=Deaf: digital silence") == 1
+    assert set(deaf) == {"WATCHDOG=1"}
+    states = [(event["state"], event.get("reason")) for event in events(file, kind="state")]
+    assert states[2:] == [("deaf", "digital silence"), ("listening", None), ("stopping", None)]
+
+
+def asked(service: Service, action: Callable[[], object]) -> Callable[[], None]:
+    """Another thread asks the worker, which answers after the next block."""
+
+    def ask() -> None:
+        asker = threading.Thread(target=lambda: service.ask(action))
+        asker.start()
+        asker.join()
+
+    return ask
+
+
+def test_status_says_what_was_heard_and_what_was_lost(configure: Callable[..., Path]) -> None:
+    file, found = configure(), list[dict[str, Any]]()
+    script: list[Happening] = [
+        *blocks_of(spoken_words("rise")),
+        Block(np.ones(640, np.int16), lost=1600, reason="the device lost audio"),
+    ]
+    service = Service(file, microphone=SimulatedMicrophone(script))
+    script += [asked(service, lambda: found.append(service.status().as_dict())), SILENCE]
+
+    service.run()
+
+    (status,) = found
+    assert (status["state"], status["device"], status["rate"], status["gaps"]) == ("listening", "default", RATE, 1)
+    assert status["keywords"] == {"rise": {"detections": 1, "near_misses": 0}}
+    assert status["frames"] > 100
+    assert -80 < status["level_dbfs"] < 0
+    assert status["rss_bytes"] > 10_000_000
+    json.dumps(status)
+
+
+def test_muted_it_hears_and_tells_nobody_until_it_is_unmuted(configure: Callable[..., Path]) -> None:
+    file = configure()
+    script: list[Happening] = []
+    service = Service(file, microphone=SimulatedMicrophone(script))
+    script += [
+        *blocks_of(spoken_words("rise")),
+        asked(service, lambda: service.mute(None, release=False)),
+        *blocks_of(spoken_words("rise")),
+        asked(service, service.unmute),
+        *blocks_of(spoken_words("rise")),
+    ]
+
+    service.run()
+
+    assert [round(event["time"]) for event in events(file, kind="detection")] == [2, 7]
+    states = [(event["state"], event.get("reason")) for event in events(file, kind="state")]
+    assert states[2:4] == [("muted", "no events"), ("listening", None)]
+
+
+def test_a_released_microphone_is_really_closed_and_heard_again_when_it_is_unmuted(
+    configure: Callable[..., Path], notices: Callable[[], list[str]]
+) -> None:
+    file, states = configure(), list[tuple[bool, list[str]]]()
+    script: list[Happening] = []
+    microphone = SimulatedMicrophone(script)
+    service = Service(file, microphone=microphone)
+
+    def unmute_soon() -> None:
+        states.append((microphone.is_open, notices()))
+        service.unmute()
+
+    def release() -> None:
+        service.mute(None, release=True)
+        threading.Timer(0.3, lambda: service.ask(unmute_soon)).start()
+
+    script += [*blocks_of(spoken_words("rise")), asked(service, release), SILENCE, *blocks_of(spoken_words("rise"))]
+
+    service.run()
+
+    assert states[0][0] is False
+    assert states[0][1][-1] == "STATUS=Muted: the microphone is released"
+    assert microphone.opened == ["default", "default"]
+    assert len(events(file, kind="detection")) == 2
+    (lost,) = events(file, kind="audio_lost")
+    assert lost["reason"] == "muted"
+    assert 0.2 < lost["seconds"] < 5
+
+
+def test_a_microphone_that_was_released_stays_so_over_a_restart_and_systemd_knows_that_it_is_ready(
+    configure: Callable[..., Path], notices: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "2")
+    file = configure()
+    MuteStore(Path(os.environ["STATE_DIRECTORY"])).write(Mute(None, release=True))
+    microphone = SimulatedMicrophone([])
+    service = Service(file, microphone=microphone)
+    threading.Timer(0.5, send(signal.SIGTERM)).start()
+
+    service.run()
+
+    told = notices()
+    assert told[:3] == ["STATUS=Starting", "READY=1", "STATUS=Muted: the microphone is released"]
+    assert told.count("WATCHDOG=1") >= 2
+    assert microphone.opened == []
+
+
+def test_whoever_asks_for_a_reload_has_every_mistake(configure: Callable[..., Path], quiet: Samples) -> None:
+    file = configure()
+    script: list[Happening] = []
+    service = Service(file, microphone=SimulatedMicrophone(script))
+    answers = []
+    script += [
+        Block(quiet),
+        lambda: configure(more="log: {level: loud}\nmodle: {}\n"),
+        lambda: answers.append(service.ask(service.reload)),
+        Block(quiet),
+    ]
+
+    service.run()
+
+    with pytest.raises(ConfigError) as raised:
+        answers[0].result(0)
+    assert len(raised.value.faults) == 2
+
+
+def test_listeners_are_told_what_hooks_are_told_and_how_those_ended(
+    configure: Callable[..., Path], spoken: Samples
+) -> None:
+    file, told = configure(), list[Event]()
+    script: list[Happening] = []
+    service = Service(file, microphone=SimulatedMicrophone(script))
+    service.subscribe(told.append)
+    script += [*blocks_of(spoken), lambda: time.sleep(0.5), SILENCE]
+
+    service.run()
+
+    kinds = [event.kind for event in told]
+    assert kinds[:2] == ["state", "state"]
+    assert "detection" in kinds
+    assert "hook" in kinds
+    assert all(event.at is not None for event in told)

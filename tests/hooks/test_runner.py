@@ -142,8 +142,11 @@ def test_a_failure_is_logged_counted_and_told_and_the_next_event_still_runs(capl
     assert {record.getMessage() for record in caplog.records} == {'hook "gate": the lamp is broken'}
 
 
-def test_an_error_that_no_kind_foresaw_does_not_end_the_worker(caplog: pytest.LogCaptureFixture) -> None:
-    hook = Gate(fails=ZeroDivisionError("division by zero"))
+@pytest.mark.parametrize("error", [ZeroDivisionError("division by zero"), SystemExit("of its own accord")])
+def test_an_error_that_no_kind_foresaw_does_not_end_the_worker(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    hook = Gate(fails=error)
     hook.opened.set()
 
     with running(hook) as (runner, ended):
@@ -151,7 +154,7 @@ def test_an_error_that_no_kind_foresaw_does_not_end_the_worker(caplog: pytest.Lo
         runner.submit(heard(2))
 
     assert [event.outcome for event in ended] == ["failed", "failed"]
-    assert "ZeroDivisionError: division by zero" in caplog.text
+    assert f"{type(error).__name__}: {error}" in caplog.text
 
 
 def test_leaving_waits_for_what_is_queued() -> None:
