@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from kws_app.arrays import RATE
+from kws_app.arrays import RATE, Samples
 from kws_app.audio.wavefile import WaveFile
 from kws_app.model.stepper import Model
 from kws_app.pipeline import KeywordSettings, Pipeline
@@ -40,6 +40,16 @@ def trace(recording: Path, model: Model, keywords: Mapping[str, KeywordSettings]
         RecordingError: it cannot be read.
         ModelError: the model has no such keyword.
     """
+    with WaveFile(recording) as source:
+        return trace_of((block.samples for block in source.blocks()), model, keywords)
+
+
+def trace_of(blocks: Iterable[Samples], model: Model, keywords: Mapping[str, KeywordSettings]) -> Trace:
+    """Run a stream, cut into *blocks* anyhow, through a new pipeline.
+
+    Raises:
+        ModelError: the model has no such keyword.
+    """
     # An array keeps 4 bytes a score where a list keeps 32: a day has four million frames.
     ends, scores, smoothed = array("q"), array("f"), array("f")
 
@@ -50,9 +60,8 @@ def trace(recording: Path, model: Model, keywords: Mapping[str, KeywordSettings]
 
     pipeline = Pipeline(model, keywords, listener=note)
     columns = [model.card.keyword_ids.index(keyword) for keyword in keywords]
-    with WaveFile(recording) as source:
-        for block in source.blocks():
-            pipeline.push(block.samples)
+    for block in blocks:
+        pipeline.push(block)
     return Trace(
         times=np.array(ends, np.int64) / RATE,
         scores=np.array(scores, np.float32).reshape(-1, len(columns)),

@@ -1,232 +1,72 @@
-"""Judge a model on long streams, with the daemon's own pipeline: misses, false alarms an hour, latency.
-
-A manifest is a JSON file ``{"streams": {name: stream}}``; a stream has ``path`` (16 kHz mono, relative to the
-manifest), ``seconds`` and ``kind``: ``positive`` with ``keyword``, ``condition`` and ``words`` (``clip``, ``start``,
-``end`` in seconds, ``sure``), ``negative`` with ``category``, or ``other-words``, negatives that are reported apart.
-A word is found when a detection falls between its start and one second after its end; false alarms less than a
-second apart are one. Intervals are Wilson's for misses and Garwood's for rates.
-"""
+"""``kws-train evaluate``: judge a model on long streams, with the daemon's own pipeline."""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
 import json
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from tqdm import tqdm
-
-from kws_app.errors import ConfigError, Fault, OutputError
-from kws_app.model.stepper import Model, load_model
-from kws_app.pipeline import KeywordSettings
-from kws_app.trace import trace
-from kws_app.training.data import keyword_of
-from kws_app.training.intervals import poisson_rate, wilson
-
-HIT_SECONDS = 1.0
-FALSE_ALARMS_PER_HOUR = {"quiet": 0.1, "balanced": 0.5, "eager": 1.0}
-"""What each sensitivity is allowed on the manifest's negatives."""
-
-
-def firing_times(
-    times: npt.NDArray[np.float64], smoothed: npt.NDArray[np.float32], threshold: float, *, refractory_seconds: float
-) -> npt.NDArray[np.float64]:
-    """Times of the detections at *threshold* in one keyword's *smoothed* scores ``(frames,)``."""
-    fired: list[float] = []
-    for time in times[smoothed >= threshold]:
-        if not fired or time - fired[-1] >= refractory_seconds:
-            fired.append(float(time))
-    return np.array(fired)
-
-
-class Evaluation:
-    """All streams of a manifest through one model, and what follows from them."""
-
-    def __init__(self, model: Model, manifest: Path) -> None:
-        self.keywords = model.card.keyword_ids
-        self._streams = read_manifest(manifest)
-        self._refractory_seconds = [keyword.refractory_seconds for keyword in model.card.keywords]
-        settings = dict.fromkeys(self.keywords, KeywordSettings())
-        self._traces = {
-            name: trace(manifest.parent / stream["path"], model, settings)
-            for name, stream in tqdm(self._streams.items(), desc="streams", unit="stream")
-        }
-        self._negatives = [name for name, stream in self._streams.items() if stream["kind"] == "negative"]
-        self.hours = sum(self._streams[name]["seconds"] for name in self._negatives) / 3600
-
-    def report(self, keyword: str) -> dict[str, Any]:
-        """Thresholds of a keyword, and its figures at ``balanced``."""
-        column = self.keywords.index(keyword)
-        thresholds = {name: self.threshold(column, rate) for name, rate in FALSE_ALARMS_PER_HOUR.items()}
-        figures = self.figures(keyword, thresholds["balanced"])
-        return {
-            "thresholds": thresholds,
-            "figures": figures,
-            "curve": {str(rate): self.misses(keyword, self.threshold(column, rate)) for rate in (0.1, 0.5, 1.0, 2.0)},
-        }
-
-    def threshold(self, column: int, rate: float) -> float:
-        """The loosest threshold with at most *rate* false alarms an hour, rounded up to four places."""
-        budget = math.floor(rate * self.hours)
-        levels = np.unique(np.concatenate([self._traces[name].smoothed[:, column] for name in self._negatives]))
-        low, high = 0, len(levels)  # index of the first level that keeps within the budget
-        while low < high:
-            middle = (low + high) // 2
-            # A threshold just above this level, so that the level itself no longer fires.
-            if self.alarms(column, np.nextafter(levels[middle], np.float32(2))) <= budget:
-                high = middle
-            else:
-                low = middle + 1
-        # Over the highest score there is none to stay below; a tenth more than that score is margin enough.
-        above = levels[low + 1] if low + 1 < len(levels) else 1.2 * levels[low]
-        return min(1.0, math.ceil((levels[low] + above) / 2 * 1e4) / 1e4)
-
-    def alarms(self, column: int, threshold: float) -> int:
-        return sum(len(self._fired(name, column, threshold)) for name in self._negatives)
-
-    def misses(self, keyword: str, threshold: float) -> dict[str, float]:
-        """Share of words missed, by condition."""
-        return {
-            condition: round(self._found(keyword, name, threshold)["misses"], 4)
-            for condition, name in self._positives(keyword)
-        }
-
-    def figures(self, keyword: str, threshold: float) -> dict[str, Any]:
-        """Misses by condition, false alarms by category and on other words, latency: each with its interval."""
-        column = self.keywords.index(keyword)
-        conditions = {c: self._found(keyword, name, threshold) for c, name in self._positives(keyword)}
-        categories: dict[str, dict[str, float]] = {}
-        for name in self._negatives:
-            entry = categories.setdefault(self._streams[name]["category"], {"alarms": 0, "hours": 0.0})
-            entry["alarms"] += len(self._fired(name, column, threshold))
-            entry["hours"] = round(entry["hours"] + self._streams[name]["seconds"] / 3600, 3)
-        others = [
-            name
-            for name, stream in self._streams.items()
-            if stream["kind"] == "other-words"
-            or (stream["kind"] == "positive" and stream["condition"] == "clean" and stream["keyword"] != keyword)
-        ]
-        alarms = sum(int(entry["alarms"]) for entry in categories.values())
-        return {
-            "threshold": threshold,
-            "misses": conditions,
-            "false_alarms_per_hour": round(alarms / self.hours, 3),
-            "false_alarms_interval": [round(bound, 3) for bound in poisson_rate(alarms, self.hours)],
-            "hours": round(self.hours, 2),
-            "false_alarms": categories,
-            "other_words": {
-                "alarms": sum(len(self._fired(name, column, threshold)) for name in others),
-                "clips": sum(len(self._streams[name]["words"]) for name in others),
-            },
-        }
-
-    def _fired(self, name: str, column: int, threshold: float) -> npt.NDArray[np.float64]:
-        trace, refractory_seconds = self._traces[name], self._refractory_seconds[column]
-        return firing_times(trace.times, trace.smoothed[:, column], threshold, refractory_seconds=refractory_seconds)
-
-    def _positives(self, keyword: str) -> list[tuple[str, str]]:
-        return [
-            (stream["condition"], name)
-            for name, stream in self._streams.items()
-            if stream["kind"] == "positive" and stream["keyword"] == keyword
-        ]
-
-    def _found(self, keyword: str, name: str, threshold: float) -> dict[str, Any]:
-        times = self._fired(name, self.keywords.index(keyword), threshold)
-        words = self._streams[name]["words"]
-        missed, latencies = 0, []
-        for word in words:
-            hits = times[(times >= word["start"]) & (times <= word["end"] + HIT_SECONDS)]
-            if not len(hits):
-                missed += 1
-            elif word["sure"]:
-                latencies.append(hits[0] - word["end"])
-        median = round(float(np.median(latencies)), 3) if latencies else None
-        return {
-            "misses": round(missed / len(words), 4),
-            "missed": missed,
-            "words": len(words),
-            "interval": [round(bound, 4) for bound in wilson(missed, len(words))],
-            "latency_seconds_median": median,
-        }
-
-
-NEEDS = {
-    "positive": ("path", "keyword", "condition", "words"),
-    "negative": ("path", "category", "seconds"),
-    "other-words": ("path", "words"),
-}
-"""What a stream of each kind has to say."""
-
-
-def read_manifest(path: Path) -> dict[str, dict[str, Any]]:
-    """The streams of a manifest.
-
-    Raises:
-        ConfigError: it cannot be read, or a stream is of an unknown kind or missing.
-    """
-    try:
-        streams: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["streams"]
-        mistakes = [*_mistakes(streams, path.parent)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(Fault(str(path), None, "", f"no stream manifest: {error}")) from error
-    if mistakes:
-        raise ConfigError(*(Fault(str(path), None, place, message) for place, message in mistakes))
-    for stream in streams.values():
-        if "keyword" in stream:
-            stream["keyword"] = keyword_of(stream["keyword"])
-    return streams
-
-
-def _mistakes(streams: dict[str, dict[str, Any]], folder: Path) -> Iterator[tuple[str, str]]:
-    """Places and sentences."""
-    for name, stream in streams.items():
-        kind = stream.get("kind")
-        if kind not in NEEDS:
-            yield f"streams.{name}", f"kind must be one of {', '.join(NEEDS)}, got {kind!r}"
-            continue
-        for key in NEEDS[kind]:
-            if not stream.get(key):
-                yield f"streams.{name}.{key}", f"is missing or empty; a {kind} stream has {', '.join(NEEDS[kind])}"
-        if not (folder / stream.get("path", "")).is_file():
-            yield f"streams.{name}.path", f"no such file: {folder / stream.get('path', '')}"
-    if not any(stream.get("kind") == "negative" for stream in streams.values()):
-        yield "streams", "there is no negative one, and thresholds are set by false alarms"
+from kws_app.errors import OutputError
+from kws_app.model.stepper import load_model
+from kws_app.training.drift import drift
+from kws_app.training.evaluation import Evaluation
+from kws_app.training.listening import listen
+from kws_app.training.manifest import read_manifest
+from kws_app.training.options import add_spread, spread_of
+from kws_app.training.page import write_page
+from kws_app.training.report import report
 
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "evaluate",
         help="misses and false alarms of a model on long streams",
-        description="Judge a model on the streams of a manifest, with the daemon's own pipeline.",
-        epilog="example: kws-train evaluate --stream STREAMS/truth.json --model models/computer.onnx --json dev.json",
+        description="Judge a model on the streams of a manifest, with the daemon's own pipeline. Thresholds are chosen "
+        "on a manifest whose split is dev; on one whose split is test, the card's own are judged.",
+        epilog="example: kws-train evaluate --stream STREAMS/truth.json --model models/computer.onnx --json dev.json "
+        "--page dev",
     )
     parser.add_argument("--stream", type=Path, required=True, metavar="MANIFEST", help="JSON manifest of streams")
     parser.add_argument("--model", type=Path, required=True, help="the .onnx file")
     parser.add_argument("--json", type=Path, required=True, metavar="OUT", help="where the figures go")
+    parser.add_argument("--page", type=Path, metavar="DIR", help="write index.html with tables and pictures there")
+    parser.add_argument(
+        "--margin",
+        type=_at_least_one,
+        default=1.0,
+        metavar="FACTOR",
+        help="allow so many times fewer false alarms here than the sensitivities promise elsewhere (default 1; "
+        "other recordings gave two to three times as many)",
+    )
+    parser.add_argument("--drift", action="store_true", help="also hear the clean words after hours of other audio")
+    add_spread(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate, write the JSON, and print a table."""
+    """Evaluate, print a table, write the JSON and the page."""
     model = load_model(args.model)
-    if not args.json.parent.is_dir():  # before the work, not after it
-        raise OutputError(f"{args.json}: cannot be written: {args.json.parent} is no folder")
-    evaluation = Evaluation(model, args.stream)
-    report = {
+    for folder in {args.json.parent, args.page and args.page.parent} - {None}:  # before the work, not after it
+        if not folder.is_dir():
+            raise OutputError(f"{args.json}: cannot be written: {folder} is no folder")
+    manifest, spread = read_manifest(args.stream), spread_of(args)
+    traces = listen(manifest, args.model, spread, file=args.stream)
+    evaluation = Evaluation(model.card, manifest, traces, margin=args.margin)
+    found = {
         "model": args.model.name,
         "digest": hashlib.sha256(args.model.read_bytes()).hexdigest(),
         "manifest": args.stream.name,
-        "hours": round(evaluation.hours, 2),
-        "keywords": {keyword: evaluation.report(keyword) for keyword in evaluation.keywords},
-    }
-    print(table(report["keywords"]))  # first, because the disk may be full
-    args.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    } | report(evaluation)
+    if args.drift:
+        found["drift"] = drift(evaluation, args.model, spread)
+    print(table(found["keywords"]))  # first, because the disk may be full
+    print(found["rests_on"]["sentence"])
+    args.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    if args.page is not None:
+        write_page(found, args.page)
     return 0
 
 
@@ -252,3 +92,10 @@ def table(keywords: Mapping[str, Any]) -> str:
 def _share(found: Mapping[str, Any]) -> str:
     low, high = found["interval"]
     return f"{100 * found['misses']:.1f} % ({100 * low:.0f}-{100 * high:.0f})"
+
+
+def _at_least_one(text: str) -> float:
+    factor = float(text)
+    if factor < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return factor

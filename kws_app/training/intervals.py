@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
+import numpy as np
 from scipy.stats import chi2, norm
+
+DRAWS = 4000
+"""Of a bootstrap."""
 
 
 def wilson(failures: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -23,3 +28,18 @@ def poisson_rate(events: int, hours: float, confidence: float = 0.95) -> tuple[f
     tail = (1 - confidence) / 2
     low = float(chi2.ppf(tail, 2 * events)) / 2 if events else 0.0
     return low / hours, float(chi2.ppf(1 - tail, 2 * events + 2)) / 2 / hours
+
+
+def over_groups(groups: Iterable[tuple[float, float]], confidence: float = 0.95) -> tuple[float, float] | None:
+    """Bootstrap interval of ``sum(events) / sum(trials)``, whole groups (events, trials) drawn anew; None below two.
+
+    Clips of one speaker, and alarms in one recording, are not independent, so what counts each by itself is too
+    narrow; and this says nothing where no group has an event.
+    """
+    counts = np.array([*groups], float)
+    if len(counts) < 2:
+        return None
+    picks = np.random.default_rng(0).integers(len(counts), size=(DRAWS, len(counts)))
+    rates = counts[picks, 0].sum(axis=1) / counts[picks, 1].sum(axis=1)
+    low, high = np.quantile(rates, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)

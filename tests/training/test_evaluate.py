@@ -1,4 +1,4 @@
-"""Evaluation: hits, misses, alarms and their intervals, over real streams through the real pipeline."""
+"""``kws-train evaluate``: figures and their intervals, over real streams through the real pipeline."""
 
 from __future__ import annotations
 
@@ -6,132 +6,114 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import soundfile
-
-from tests.conftest import spoken_words
 
 pytest.importorskip("torch", reason="the training extra is not installed")
 
 from kws_app.arrays import RATE
-from kws_app.errors import ConfigError
-from kws_app.model.stepper import load_model
 from kws_app.training.cli import main
-from kws_app.training.evaluate import Evaluation, firing_times, read_manifest
+from kws_app.training.report import report
+from tests.conftest import spoken_words
+from tests.training.streams import changed, evaluated, write_streams
 
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
-    """Two "rise" in a stream, one claimed where nothing was said, and a minute of other sounds."""
-    positive, negative = spoken_words("rise", "rise", seed=3), spoken_words(*["hum", "fall"] * 20, seed=4)
-    for name, samples in {"rise": positive, "negative": negative}.items():
-        soundfile.write(tmp_path / f"{name}.wav", samples, RATE)
-    words = [
-        {"clip": "v_1", "start": 1.0, "end": 1.5, "sure": True},
-        {"clip": "v_2", "start": 2.5, "end": 3.0, "sure": True},
-        {"clip": "v_3", "start": 0.0, "end": 0.0, "sure": False},
-    ]
-    streams = {
-        "rise.clean": {
-            "path": "rise.wav",
-            "seconds": len(positive) / RATE,
-            "kind": "positive",
-            "keyword": "rise",
-            "condition": "clean",
-            "words": words,
-        },
-        "other": {
-            "path": "negative.wav",
-            "seconds": len(negative) / RATE,
-            "kind": "negative",
-            "category": "tones",
-        },
-    }
-    path = tmp_path / "truth.json"
-    path.write_text(json.dumps({"streams": streams}), encoding="utf-8")
-    return path
+    return write_streams(tmp_path)
+
+
+def figures(manifest: Path, model: Path) -> Any:
+    """Those of "rise", at whatever threshold no alarm in the negatives allows."""
+    return report(evaluated(manifest, model))["keywords"]["rise"]["figures"]
 
 
 def test_words_are_found_and_what_was_not_said_is_missed(manifest: Path, tiny_model: Path) -> None:
-    figures = Evaluation(load_model(tiny_model), manifest).figures("rise", 0.5)
+    found = figures(manifest, tiny_model)
 
-    assert figures["misses"]["clean"]["missed"] == 1
-    assert figures["misses"]["clean"]["words"] == 3
-    assert -0.2 < figures["misses"]["clean"]["latency_seconds_median"] < 0.5
-    assert figures["false_alarms"]["tones"]["alarms"] == 0
-
-
-def test_a_threshold_keeps_within_its_rate_and_the_next_looser_one_does_not(manifest: Path, tiny_model: Path) -> None:
-    evaluation = Evaluation(load_model(tiny_model), manifest)
-
-    threshold = evaluation.threshold(evaluation.keywords.index("rise"), 0.5)
-
-    column = evaluation.keywords.index("rise")
-    assert evaluation.alarms(column, threshold) == 0
-    highest = evaluation._traces["other"].smoothed[:, column].max()
-    assert highest < threshold <= 1.1 * highest + 1e-4
+    assert (found["misses"]["clean"]["missed"], found["misses"]["clean"]["words"]) == (1, 3)
+    assert -0.2 < found["misses"]["clean"]["latency_seconds_median"] < 0.5
+    assert found["false_alarms"]["tones"]["alarms"] == 0
 
 
-def test_firings_less_than_a_second_apart_are_one() -> None:
-    times, smoothed = np.array([0.0, 0.5, 0.9, 0.99, 1.2]), np.array([0.9, 0.9, 0.1, 0.9, 0.9], np.float32)
+def test_misses_are_told_by_speaker_and_by_group(tmp_path: Path, tiny_model: Path) -> None:
+    manifest = write_streams(tmp_path, speakers={"v": ["tall"], "w": ["tall", "hoarse"]})
 
-    assert firing_times(times, smoothed, 0.5, refractory_seconds=1.0).tolist() == [0.0, 1.2]
+    entry = report(evaluated(manifest, tiny_model))["keywords"]["rise"]
+
+    groups = entry["figures"]["groups"]
+    assert entry["details"]["speakers"]["clean"] == {"v": [0, 2], "w": [1, 1]}
+    assert {group: by["clean"]["misses"] for group, by in groups.items()} == {"tall": 0.3333, "hoarse": 1.0}
+
+
+def test_alarms_are_named_with_the_recording_they_were_in(tmp_path: Path, tiny_model: Path) -> None:
+    """A stream of "rise" that claims to hold none."""
+    soundfile.write(tmp_path / "loud.wav", spoken_words(*["rise"] * 3), RATE)
+    loud = {"path": "loud.wav", "seconds": 5.5, "kind": "negative", "category": "talk"}
+    sources = [{"file": "a", "start": 0.0}, {"file": "b", "start": 2.0}]
+    manifest = write_streams(tmp_path, split="test", streams={"loud": loud | {"sources": sources}})
+
+    entry = report(evaluated(manifest, tiny_model))["keywords"]["rise"]
+
+    assert [alarm["file"] for alarm in entry["details"]["alarms"]] == ["a", "b", "b"]
+    assert entry["figures"]["false_alarms"]["talk"]["alarms"] == 3
+
+
+def test_near_misses_are_counted_apart_from_false_alarms(tmp_path: Path, tiny_model: Path) -> None:
+    soundfile.write(tmp_path / "near.wav", spoken_words("rise", "hum"), RATE)
+    words = [{"clip": "rise_1", "start": 1.0, "end": 1.5}, {"clip": "hum_1", "start": 2.5, "end": 3.0}]
+    near = {"path": "near.wav", "seconds": 4.0, "kind": "near-misses", "words": words}
+
+    entry = report(evaluated(write_streams(tmp_path, streams={"near": near}), tiny_model))["keywords"]["rise"]
+
+    assert (entry["figures"]["near_misses"]["accepted"], entry["figures"]["near_misses"]["clips"]) == (1, 2)
+    assert entry["details"]["near_misses"] == ["rise_1"]
+    assert entry["figures"]["false_alarms_per_hour"] == 0
+
+
+def test_thresholds_are_not_chosen_on_recordings_that_are_there_to_test(tmp_path: Path, tiny_model: Path) -> None:
+    evaluation = evaluated(write_streams(tmp_path, split="test"), tiny_model)
+
+    entry = report(evaluation)["keywords"]["rise"]
+
+    assert entry["thresholds"] == evaluation.shipped("rise")
+    assert entry["curve"] == {}
+
+
+def test_words_together_are_those_that_were_spoken(manifest: Path, tiny_model: Path) -> None:
+    together = report(evaluated(manifest, tiny_model))["all_words"]
+
+    assert together["keywords"] == ["rise"]
+    assert together["operating_points"]["balanced"]["misses"]["clean"]["words"] == 3
+
+
+def evaluate(manifest: Path, model: Path, out: Path, *more: str) -> int:
+    return main(["evaluate", "--stream", str(manifest), "--model", str(model), "--json", str(out), *more])
 
 
 def test_the_command_writes_json_and_prints_a_row_a_keyword(
     manifest: Path, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = [
-        "evaluate",
-        "--stream",
-        str(manifest),
-        "--model",
-        str(tiny_model),
-        "--json",
-        str(tmp_path / "out.json"),
-    ]
+    assert evaluate(manifest, tiny_model, tmp_path / "out.json") == 0
 
-    assert main(arguments) == 0
-
-    report = json.loads((tmp_path / "out.json").read_text())
-    assert set(report["keywords"]["rise"]["thresholds"]) == {"quiet", "balanced", "eager"}
-    assert "| rise |" in capsys.readouterr().out
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert set(found["keywords"]["rise"]["thresholds"]) == {"quiet", "balanced", "eager"}
+    printed = capsys.readouterr().out
+    assert "| rise |" in printed
+    assert found["rests_on"]["sentence"] in printed
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"kind": "positve"}, "kind must be one of positive, negative, other-words, got 'positve'"),
-        ({"path": "gone.wav"}, "no such file"),
-    ],
-)
-def test_a_manifest_with_a_wrong_stream_is_refused(manifest: Path, change: dict[str, Any], message: str) -> None:
-    content = json.loads(manifest.read_text())
-    content["streams"]["other"] |= change
-    manifest.write_text(json.dumps(content))
+def test_every_recording_that_cannot_be_judged_is_named(
+    manifest: Path, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rise.wav").write_bytes(b"no sound")
+    changed(manifest, "other", seconds=3600)
 
-    with pytest.raises(ConfigError, match=message):
-        read_manifest(manifest)
+    assert evaluate(manifest, tiny_model, tmp_path / "out.json") == 78
 
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("{", "no stream manifest"),
-        ("[]", "no stream manifest"),
-        ('{"streams": []}', "no stream manifest"),
-        ('{"streams": {"a": 3}}', "no stream manifest"),
-        ('{"streams": {}}', "streams: there is no negative one"),
-        ('{"streams": {"a": {"kind": "negative", "path": "x"}}}', r"streams\.a\.seconds: is missing or empty"),
-        ('{"streams": {"a": {"kind": "positive", "path": "x"}}}', r"streams\.a\.words: is missing or empty"),
-    ],
-)
-def test_what_is_no_manifest_is_refused_with_what_is_missing(tmp_path: Path, content: str, message: str) -> None:
-    (tmp_path / "truth.json").write_text(content, encoding="utf-8")
-
-    with pytest.raises(ConfigError, match=message):
-        read_manifest(tmp_path / "truth.json")
+    first, second = capsys.readouterr().err.splitlines()[-2:]
+    assert "streams.rise.clean: " in first
+    assert "streams.other: is 61.0 s long, the manifest says 3600.0" in second
 
 
 def test_figures_that_could_not_be_written_are_not_computed(
@@ -139,7 +121,7 @@ def test_figures_that_could_not_be_written_are_not_computed(
 ) -> None:
     out = tmp_path / "absent" / "out.json"
 
-    assert main(["evaluate", "--stream", str(manifest), "--model", str(tiny_model), "--json", str(out)]) == 73
+    assert evaluate(manifest, tiny_model, out) == 73
     assert capsys.readouterr().err == f"{out}: cannot be written: {out.parent} is no folder\n"
 
 
@@ -147,8 +129,17 @@ def test_figures_that_could_not_be_written_are_not_computed(
 def test_figures_that_a_full_disk_does_not_take_are_printed(
     manifest: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["evaluate", "--stream", str(manifest), "--model", str(tiny_model), "--json", "/dev/full"]) == 73
+    assert evaluate(manifest, tiny_model, Path("/dev/full")) == 73
 
     printed = capsys.readouterr()
     assert "| rise |" in printed.out
     assert printed.err.endswith("kws-train: No space left on device\n")
+
+
+def test_a_margin_below_one_is_refused(
+    manifest: Path, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        evaluate(manifest, tiny_model, tmp_path / "out.json", "--margin", "0.5")
+
+    assert "must be at least 1, got 0.5" in capsys.readouterr().err

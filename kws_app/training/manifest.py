@@ -1,0 +1,162 @@
+"""What a manifest says of its streams: which recording holds which words where, or holds none.
+
+A manifest is a JSON file ``{"streams": {name: stream}}``; a stream has ``path`` (relative to the manifest), ``seconds``
+and ``kind``:
+
+- ``positive`` has ``keyword``, ``condition`` and ``words`` (``clip``, ``start``, ``end`` in seconds, and ``sure`` if
+  these times are exact enough for a latency);
+- ``negative`` has ``category``, and if it was joined from several recordings ``sources`` (``file``, ``start``);
+- ``other-words`` and ``near-misses`` have ``words`` that are no keyword, and are reported apart.
+
+``split`` says what the recordings are for: thresholds are chosen on ``dev``, which is the default, and never on
+``test``. ``speakers`` maps a speaker to the groups he or she belongs to. A word's speaker is its ``speaker`` or what
+its clip's name has before the last underscore.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from kws_app.errors import ConfigError, Fault
+from kws_app.schema import did_you_mean
+from kws_app.training.data import keyword_of
+
+NEEDS = {
+    "positive": ("path", "keyword", "condition", "words"),
+    "negative": ("path", "category", "seconds"),
+    "other-words": ("path", "words"),
+    "near-misses": ("path", "words"),
+}
+"""What a stream of each kind has to say."""
+SPLITS = ("dev", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One spoken word; *start* and *end* in seconds from the stream's beginning."""
+
+    clip: str
+    start: float
+    end: float
+    sure: bool
+    speaker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One of the recordings that a negative stream was joined from, and where it begins and ends in it, in seconds."""
+
+    file: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One recording of the manifest. What its kind does not have is empty; *seconds* is 0 where it is not said."""
+
+    name: str
+    path: Path
+    seconds: float
+    kind: str
+    keyword: str = ""
+    condition: str = ""
+    category: str = ""
+    words: tuple[Word, ...] = ()
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All streams, by name, in the file's order."""
+
+    streams: dict[str, Stream]
+    split: str
+    groups: dict[str, tuple[str, ...]]
+
+    def of_kind(self, *kinds: str) -> list[Stream]:
+        return [stream for stream in self.streams.values() if stream.kind in kinds]
+
+    def positives(self, keyword: str) -> list[Stream]:
+        """The streams of one keyword, one a condition."""
+        return [stream for stream in self.of_kind("positive") if stream.keyword == keyword]
+
+    @property
+    def conditions(self) -> list[str]:
+        """In the order in which they first appear."""
+        return list(dict.fromkeys(stream.condition for stream in self.of_kind("positive")))
+
+    @property
+    def hours(self) -> float:
+        """Hours of negatives."""
+        return sum(stream.seconds for stream in self.of_kind("negative")) / 3600
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check a manifest.
+
+    Raises:
+        ConfigError: it cannot be read, or every mistake in it: kinds and splits that are unknown, what is missing.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        mistakes = [*_mistakes(content, path.parent)]
+        if not mistakes:
+            return _manifest(content, path.parent)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(Fault(str(path), None, "", f"no stream manifest: {error}")) from error
+    raise ConfigError(*(Fault(str(path), None, place, message) for place, message in mistakes))
+
+
+def _mistakes(content: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, str]]:
+    """Places and sentences."""
+    streams = content["streams"]
+    split = content.get("split", "dev")
+    if split not in SPLITS:
+        yield "split", f"unknown split {split!r}{did_you_mean(str(split), SPLITS)}"
+    for name, stream in streams.items():
+        kind = stream.get("kind")
+        if kind not in NEEDS:
+            yield f"streams.{name}.kind", f"unknown kind {kind!r}{did_you_mean(str(kind), NEEDS)}"
+            continue
+        for key in NEEDS[kind]:
+            if not stream.get(key):
+                yield f"streams.{name}.{key}", f"is missing or empty; a {kind} stream has {', '.join(NEEDS[kind])}"
+        if not (folder / stream.get("path", "")).is_file():
+            yield f"streams.{name}.path", f"no such file: {folder / stream.get('path', '')}"
+    if not any(stream.get("kind") == "negative" for stream in streams.values()):
+        yield "streams", "there is no negative one, and thresholds are set by false alarms"
+
+
+def _manifest(content: Mapping[str, Any], folder: Path) -> Manifest:
+    return Manifest(
+        streams={name: _stream(name, stream, folder) for name, stream in content["streams"].items()},
+        split=content.get("split", "dev"),
+        groups={speaker: tuple(groups) for speaker, groups in content.get("speakers", {}).items()},
+    )
+
+
+def _stream(name: str, stream: Mapping[str, Any], folder: Path) -> Stream:
+    seconds, sources = float(stream.get("seconds", 0)), stream.get("sources", [])
+    bounds = pairwise([*(source["start"] for source in sources), seconds])
+    return Stream(
+        name=name,
+        path=folder / stream["path"],
+        seconds=seconds,
+        kind=stream["kind"],
+        keyword=keyword_of(stream.get("keyword", "")),
+        condition=stream.get("condition", ""),
+        category=stream.get("category", ""),
+        words=tuple(_word(word) for word in stream.get("words", [])),
+        sources=tuple(Source(s["file"], *ends) for s, ends in zip(sources, bounds, strict=True)),
+    )
+
+
+def _word(word: Mapping[str, Any]) -> Word:
+    speaker = word.get("speaker") or word["clip"].rpartition("_")[0]
+    return Word(word["clip"], word["start"], word["end"], word.get("sure", False), speaker)

@@ -1,0 +1,22 @@
+"""Options that several commands of ``kws-train`` share."""
+
+from __future__ import annotations
+
+import argparse
+
+from kws_app.training.spread import Spread
+
+
+def add_spread(parser: argparse.ArgumentParser) -> None:
+    """Where the work runs."""
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes of this machine (default 1)")
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Dask scheduler of a cluster that sees the same files, as tcp://HOST:8786 (needs the extra cluster)",
+    )
+
+
+def spread_of(args: argparse.Namespace) -> Spread:
+    """What these options say."""
+    return Spread(args.jobs, args.scheduler)
