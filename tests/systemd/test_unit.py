@@ -80,11 +80,12 @@ def test_systemd_finds_nothing_to_say_about_the_unit_for_desktops(tmp_path: Path
 
 @pytest.mark.parametrize("file", [UNIT, *OPENINGS], ids=lambda path: path.stem)
 def test_every_wall_and_every_opening_has_its_reason(file: Path) -> None:
-    """No block of settings begins without a comment."""
-    blocks = file.read_text().partition("[Service]")[2].partition("[Install]")[0].strip().split("\n\n")
+    """No block of settings begins without a comment, unless the file's first line is about it."""
+    text = file.read_text()
+    blocks = text.partition("[Service]\n")[2].partition("[Install]")[0].split("\n\n")
 
-    assert [block for block in blocks[file == UNIT :] if not block.startswith("#")] == []
-    assert file.read_text().startswith("#")
+    assert text.startswith("#")
+    assert [block for block in blocks[1:] if not block.startswith("#")] == []
 
 
 def settings(unit: Path) -> dict[str, str]:
