@@ -82,7 +82,7 @@ def test_systemd_finds_nothing_to_say_about_the_unit_for_desktops(tmp_path: Path
 def test_every_wall_and_every_opening_has_its_reason(file: Path) -> None:
     """No block of settings begins without a comment, unless the file's first line is about it."""
     text = file.read_text()
-    blocks = text.partition("[Service]\n")[2].partition("[Install]")[0].split("\n\n")
+    blocks = text.partition("[Service]\n")[2].partition("\n\n[Install]")[0].split("\n\n")
 
     assert text.startswith("#")
     assert [block for block in blocks[1:] if not block.startswith("#")] == []
@@ -94,7 +94,7 @@ def settings(unit: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("unit", [UNIT, USER_UNIT], ids=["system", "desktop"])
 def test_the_watchdog_lets_the_daemon_try_as_long_as_it_wants_to(unit: Path) -> None:
-    assert int(settings(unit)["WatchdogSec"]) > AudioSettings().give_up_after_seconds + 10
+    assert int(settings(unit)["WatchdogSec"]) >= AudioSettings().give_up_after_seconds + 15
 
 
 @pytest.mark.parametrize("unit", [UNIT, USER_UNIT], ids=["system", "desktop"])
