@@ -12,7 +12,7 @@ from kws_app.model.card import CARD_SCHEMA, INPUT_SCALE, Card
 from kws_app.training.network import Network
 from kws_app.training.recipe import Recipe
 
-SMOOTHING_SECONDS = 0.1
+SMOOTHING_SECONDS = 0.2
 REFRACTORY_SECONDS = 1.0
 WARMUP_SECONDS = 0.3
 UNMEASURED = {"quiet": 0.9, "balanced": 0.5, "eager": 0.3}
