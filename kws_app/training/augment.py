@@ -64,8 +64,8 @@ def through_opus(audio: Audio) -> Audio:
     return np.asarray(decoded[: len(audio)], np.float32)
 
 
-def simulated_rooms(rng: np.random.Generator, count: int) -> list[Audio]:
-    """Responses of shoebox rooms by the image method: RT60 0.2-0.7 s, talker 0.5-4.5 m away, direct sound first."""
+def simulated_rooms(rng: np.random.Generator, count: int, *, metres: tuple[float, float] = (0.5, 4.5)) -> list[Audio]:
+    """Responses of shoebox rooms by the image method: RT60 0.2-0.7 s, talker *metres* away, direct sound first."""
     import pyroomacoustics  # heavy, and only scenes need it
 
     responses: list[Audio] = []
@@ -77,7 +77,7 @@ def simulated_rooms(rng: np.random.Generator, count: int) -> list[Audio]:
             continue
         microphone = rng.uniform([0.3, 0.3, 0.5], size - [0.3, 0.3, 0.8])
         talker = rng.uniform([0.3, 0.3, 1.0], size - [0.3, 0.3, 0.5])
-        if not 0.5 <= np.linalg.norm(microphone - talker) <= 4.5:
+        if not metres[0] <= np.linalg.norm(microphone - talker) <= metres[1]:
             continue
         room = pyroomacoustics.ShoeBox(
             size, fs=RATE, materials=pyroomacoustics.Material(absorption), max_order=min(order, 25)

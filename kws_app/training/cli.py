@@ -1,4 +1,4 @@
-"""``kws-train``: synthesize, align, train, export, evaluate."""
+"""``kws-train``: synthesize, align, train, export, streams, evaluate, report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ COMMANDS = {
     "align": ("kws_app.training.align", "add_parser"),
     "train": ("kws_app.training.commands", "add_train"),
     "export": ("kws_app.training.commands", "add_export"),
+    "streams": ("kws_app.training.streams", "add_parser"),
     "evaluate": ("kws_app.training.evaluate", "add_parser"),
+    "report": ("kws_app.training.page", "add_parser"),
 }
 
 

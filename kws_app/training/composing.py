@@ -1,0 +1,123 @@
+"""Streams to judge with: words far apart in room tone, under one condition each, and backgrounds joined end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kws_app.arrays import RATE, Audio
+from kws_app.training.augment import decibels, fade, reverberate, rms
+from kws_app.training.heldout import SpokenClip
+
+GAP_SECONDS = 2.5
+"""Between two words; half of it before the first."""
+TONE_DBFS = -70.0
+FAR_GAIN = 1 / 3
+"""Of 3 m against the metre at which clips are taken to be recorded."""
+JOINT_SECONDS = 0.3
+LONGEST_SECONDS = 1800
+"""Of a background stream, so that no file is unwieldy and the work can be spread."""
+FADE = RATE // 20
+TRIES = 50
+
+Condition = Callable[[np.random.Generator, Audio, int, int], Audio]
+"""Changes one slot, float32 ``(n,)`` with a word between two samples, and keeps its length."""
+
+
+def clean(_rng: np.random.Generator, slot: Audio, _start: int, _end: int) -> Audio:
+    """As recorded."""
+    return slot
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The word over other sound, *decibels* louder, both measured where the word is."""
+
+    sounds: Sequence[Audio]
+    decibels: tuple[float, float]
+
+    def __call__(self, rng: np.random.Generator, slot: Audio, start: int, end: int) -> Audio:
+        bed = fade(self._audible(rng, len(slot), start, end), FADE)
+        return slot + bed * (rms(slot[start:end]) / rms(bed[start:end]) / decibels(rng.uniform(*self.decibels)))
+
+    def _audible(self, rng: np.random.Generator, length: int, start: int, end: int) -> Audio:
+        """A stretch of some sound that is not silent where the word is; the last one tried if all are."""
+        for _ in range(TRIES):
+            sound = self.sounds[rng.integers(len(self.sounds))]
+            sound = np.tile(sound, -(-length // len(sound)))
+            first = int(rng.integers(len(sound) - length + 1))
+            stretch = sound[first : first + length]
+            if rms(stretch[start:end]) > 1e-4:
+                break
+        return stretch
+
+
+@dataclass(frozen=True, slots=True)
+class Far:
+    """The word in a room, 3 m away."""
+
+    rooms: Sequence[Audio]
+
+    def __call__(self, rng: np.random.Generator, slot: Audio, _start: int, _end: int) -> Audio:
+        return reverberate(slot, self.rooms[rng.integers(len(self.rooms))]) * np.float32(FAR_GAIN)
+
+
+def words_stream(
+    rng: np.random.Generator, clips: Sequence[SpokenClip], condition: Condition
+) -> tuple[Audio, list[dict[str, Any]]]:
+    """Every clip once, in random order, and where each word is."""
+    half = int(GAP_SECONDS * RATE / 2)
+    slots, words, at = [], [], 0
+    for index in rng.permutation(len(clips)):
+        clip = clips[index]
+        start, end = half + clip.start, half + clip.end
+        slot = condition(rng, np.pad(clip.audio, half), start, end)
+        slot = slot + room_tone(rng, len(slot))
+        peak = float(np.abs(slot).max())
+        slots.append(slot * np.float32(min(1.0, 0.95 / peak)))  # all of it, so that no ratio changes
+        words.append(
+            {
+                "clip": clip.name,
+                "start": round((at + start) / RATE, 3),
+                "end": round((at + end) / RATE, 3),
+                "sure": clip.sure,
+                "speaker": clip.speaker,
+            }
+        )
+        at += len(slot)
+    return np.concatenate(slots), words
+
+
+def background_streams(
+    rng: np.random.Generator, recordings: Iterable[tuple[str, Audio]], hours: float
+) -> Iterator[tuple[Audio, list[dict[str, Any]]]]:
+    """Recordings end to end until the hours are full, in parts of half an hour at most, and where each begins."""
+    joint, left = int(JOINT_SECONDS * RATE), int(hours * 3600 * RATE)
+    parts: list[Audio] = []
+    sources: list[dict[str, Any]] = []
+    size = 0
+    for name, recording in recordings:
+        while len(recording) and left > 0:
+            piece = recording[: min(left, LONGEST_SECONDS * RATE - size)]
+            recording = recording[len(piece) :]
+            sources.append({"file": name, "start": round(size / RATE, 3)})
+            parts += [fade(piece), room_tone(rng, joint)]
+            size, left = size + len(piece) + joint, left - len(piece) - joint
+            if size >= LONGEST_SECONDS * RATE:
+                yield np.concatenate(parts), sources
+                parts, sources, size = [], [], 0
+        if left <= 0:
+            break
+    if parts:
+        yield np.concatenate(parts), sources
+
+
+def room_tone(rng: np.random.Generator, length: int) -> Audio:
+    """Noise that falls off towards high frequencies, as a quiet room has, at -70 dBFS."""
+    from scipy.signal import lfilter
+
+    tone = lfilter([1.0], [1.0, -0.9], rng.standard_normal(length))
+    return np.asarray(tone * (decibels(TONE_DBFS) / rms(tone)), np.float32)

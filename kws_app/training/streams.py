@@ -1,0 +1,167 @@
+"""``kws-train streams``: build streams to judge a model of one's own words on, with their manifest."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from kws_app.arrays import RATE, Audio
+from kws_app.errors import ConfigError, Fault
+from kws_app.training.augment import direct_sound_first, simulated_rooms
+from kws_app.training.composing import (
+    GAP_SECONDS,
+    Condition,
+    Far,
+    Over,
+    background_streams,
+    clean,
+    words_stream,
+)
+from kws_app.training.heldout import HeldOut, SpokenClip, files
+from kws_app.training.manifest import SPLITS
+from kws_app.wholefile import whole
+
+ROOMS = "rirs"
+"""The folder of room responses below a background folder; all others are categories of negatives."""
+TELEVISION_DB = (5.0, 15.0)
+FAR_METRES = (2.0, 4.0)
+MIXED_SECONDS = 3600
+"""Of noise or of talk that words are mixed with; 230 MB."""
+
+
+class StreamFolder:
+    """Streams written to *root* one by one, and at last their manifest."""
+
+    def __init__(self, root: Path, seed: int) -> None:
+        self.streams: dict[str, dict[str, Any]] = {}
+        self._root, self._seed = root, seed
+        root.mkdir(parents=True, exist_ok=True)
+
+    def rng(self, name: str) -> np.random.Generator:
+        """Each stream its own, so that none changes when another is left out."""
+        return np.random.default_rng((self._seed, zlib.crc32(name.encode())))
+
+    def add(self, name: str, audio: Audio, **description: Any) -> None:
+        """Write one stream."""
+        samples = np.rint(np.clip(audio, -1, 1) * 32767).astype(np.int16)
+        path = self._root / f"{name}.wav"
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, samples, RATE, subtype="PCM_16")
+        self.streams[name] = {
+            "path": f"{name}.wav",
+            "seconds": round(len(samples) / RATE, 2),
+            "digest": hashlib.sha256(samples.tobytes()).hexdigest()[:16],
+            **description,
+        }
+        print(f"{name}: {len(samples) / RATE / 60:.1f} min", flush=True)
+
+    def write_manifest(self, **more: Any) -> Path:
+        """Make the folder one that ``kws-train evaluate`` reads."""
+        path = self._root / "truth.json"
+        manifest = {"seed": self._seed, "rate": RATE, "gap": GAP_SECONDS, **more, "streams": self.streams}
+        with whole(path) as file:
+            file.write(json.dumps(manifest, indent=1).encode())
+        return path
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "streams",
+        help="streams to judge a model of your own words on",
+        description="Build streams from recordings that no training has heard: every word clean, in noise, far away in "
+        "rooms and over a television; and hours without it. The same recordings and seed give the same streams.",
+        epilog="example: kws-train streams --words HELDOUT --background BACKGROUND --out STREAMS",
+    )
+    parser.add_argument(
+        "--words", type=Path, required=True, metavar="DIR", help="clips in DIR/WORD/, or DIR/manifest.tsv"
+    )
+    parser.add_argument(
+        "--background",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help=f"a folder for each kind of negatives, as speech, noise, music; room responses in DIR/{ROOMS}",
+    )
+    parser.add_argument("--noise", default="noise", metavar="KIND", help="the background that words are mixed with")
+    parser.add_argument("--television", default="speech", metavar="KIND", help="the background that talks over words")
+    parser.add_argument("--other-words", type=Path, metavar="DIR", help="clips of other words, reported apart")
+    parser.add_argument("--near-misses", type=Path, metavar="DIR", help="clips of what sounds alike, reported apart")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where streams and truth.json go")
+    parser.add_argument("--split", default="dev", choices=SPLITS, help="what they are for: dev may choose thresholds")
+    parser.add_argument("--snr", type=float, nargs="+", default=[10, 5, 0], metavar="DB", help="words over noise")
+    parser.add_argument("--rooms", type=int, default=24, metavar="N", help="measured ones, made up to N with simulated")
+    parser.add_argument("--hours", type=float, default=3.0, help="of each kind of negatives at most")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build every stream, then the manifest."""
+    held_out, folder = HeldOut(args.split), StreamFolder(args.out, args.seed)
+    kinds = {path.name: path for path in sorted(args.background.iterdir()) if path.is_dir() and path.name != ROOMS}
+    if not any(files(path) for path in kinds.values()):
+        raise ConfigError(
+            Fault(str(args.background), None, "", "no recordings in KIND/ below it, as in speech/, noise/")
+        )
+    words = held_out.words(args.words)
+    conditions = _conditions(args, held_out, folder)
+    for keyword, clips in words.items():
+        for condition, change in conditions.items():
+            name = f"positive/{keyword}.{condition}"
+            audio, spoken = words_stream(folder.rng(name), clips, change)
+            folder.add(name, audio, kind="positive", keyword=keyword, condition=condition, words=spoken)
+    for kind in ("other-words", "near-misses"):
+        source = getattr(args, kind.replace("-", "_"))
+        if source is not None and (clips := held_out.clips(source)):
+            name = f"negative/{kind}"
+            audio, spoken = words_stream(folder.rng(name), clips, clean)
+            folder.add(name, audio, kind=kind, words=spoken)
+    for category, path in kinds.items():
+        joined = background_streams(folder.rng(category), held_out.recordings(path), args.hours)
+        for number, (audio, sources) in enumerate(joined):
+            name = f"negative/{category}.{number}"
+            folder.add(name, audio, kind="negative", category=category, sources=sources)
+    manifest = folder.write_manifest(split=args.split, speakers=_groups(words), skipped=held_out.skipped)
+    if held_out.skipped:
+        print(f"skipped {len(held_out.skipped)} files, listed in {manifest}")
+    print(f"built; next: kws-train evaluate --stream {manifest} --model MODEL --json OUT")
+    return 0
+
+
+def _conditions(args: argparse.Namespace, held_out: HeldOut, folder: StreamFolder) -> dict[str, Condition]:
+    """Conditions by name, as far as there are recordings for them."""
+    conditions: dict[str, Condition] = {"clean": clean}
+    noise = _sounds(args.background / args.noise, held_out)
+    if noise:
+        conditions |= {f"snr{snr:g}": Over(noise, (snr, snr)) for snr in args.snr}
+    measured = [direct_sound_first(response) for response in _sounds(args.background / ROOMS, held_out)]
+    wanted = max(0, args.rooms - len(measured))
+    rooms = measured + (simulated_rooms(folder.rng("rooms"), wanted, metres=FAR_METRES) if wanted else [])
+    if rooms:
+        conditions["far"] = Far(rooms)
+    talk = _sounds(args.background / args.television, held_out)
+    if talk:
+        conditions["television"] = Over(talk, TELEVISION_DB)
+    return conditions
+
+
+def _sounds(folder: Path, held_out: HeldOut) -> list[Audio]:
+    """What is below *folder*, as much as fits into memory; nothing if it is not there."""
+    sounds: list[Audio] = []
+    for _, audio in held_out.recordings(folder) if folder.is_dir() else ():
+        sounds.append(audio)
+        if sum(map(len, sounds)) > MIXED_SECONDS * RATE:
+            break
+    return sounds
+
+
+def _groups(words: Mapping[str, list[SpokenClip]]) -> dict[str, list[str]]:
+    return {clip.speaker: list(clip.groups) for clips in words.values() for clip in clips if clip.groups}

@@ -1,0 +1,162 @@
+"""``kws-train streams``: what is built from folders of recordings, and that it can be judged on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+pytest.importorskip("torch", reason="the training extra is not installed")
+
+from kws_app.arrays import RATE, Samples
+from kws_app.training.augment import rms
+from kws_app.training.cli import main
+from kws_app.training.composing import Far, Over, background_streams
+from kws_app.training.manifest import read_manifest
+from tests.conftest import SAID, spoken_words
+from tests.training.streams import evaluated
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clips of "rise" by two speakers, noise, and talk."""
+    root = tmp_path_factory.mktemp("recordings")
+    clip = np.rint(np.pad(SAID["rise"](), RATE // 4)).astype(np.int16)
+    for name in ("words/Rise/ann/1.wav", "words/Rise/ann/2.wav", "words/Rise/bob_1.wav"):
+        write(root / name, clip)
+    write(root / "background/noise/hiss.wav", np.random.default_rng(1).normal(scale=300, size=9 * RATE))
+    write(root / "background/talk/hum.wav", spoken_words(*["hum", "fall"] * 10, seed=4))
+    return root
+
+
+def write(path: Path, samples: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.asarray(samples).astype(np.int16), RATE)
+
+
+def build(recordings: Path, out: Path, *more: str) -> int:
+    arguments = ["--words", recordings / "words", "--background", recordings / "background", "--out", out]
+    return main(["streams", *map(str, arguments), "--rooms", "0", "--television", "talk", *more])
+
+
+def samples_of(out: Path, name: str) -> Samples:
+    return soundfile.read(out / f"{name}.wav", dtype="int16")[0]
+
+
+def test_what_is_built_is_what_a_model_is_judged_on(recordings: Path, tmp_path: Path, tiny_model: Path) -> None:
+    assert build(recordings, tmp_path / "streams", "--snr", "20") == 0
+
+    evaluation = evaluated(tmp_path / "streams" / "truth.json", tiny_model)
+
+    tally = evaluation.tally("rise", 0.5)
+    assert evaluation.manifest.conditions == ["clean", "snr20", "television"]
+    assert (tally.missed("clean"), len(tally.outcomes["clean"])) == (0, 3)
+    assert {outcome.word.speaker for outcome in tally.outcomes["clean"]} == {"ann", "bob"}
+
+
+def test_the_same_recordings_and_seed_give_the_same_streams(recordings: Path, tmp_path: Path) -> None:
+    for out, seed in (("a", "7"), ("b", "7"), ("c", "8")):
+        build(recordings, tmp_path / out, "--seed", seed)
+
+    a, b, c = (json.loads((tmp_path / out / "truth.json").read_text())["streams"] for out in "abc")
+    assert a == b
+    assert a["positive/rise.snr0"]["digest"] != c["positive/rise.snr0"]["digest"]
+
+
+def test_a_stream_does_not_change_when_others_are_left_out(recordings: Path, tmp_path: Path) -> None:
+    build(recordings, tmp_path / "few", "--snr", "5")
+    build(recordings, tmp_path / "many", "--snr", "10", "5")
+
+    few, many = (samples_of(tmp_path / out, "positive/rise.snr5") for out in ("few", "many"))
+    np.testing.assert_array_equal(few, many)
+
+
+@pytest.mark.parametrize("decibels", [0.0, 10.0])
+def test_a_word_is_louder_than_its_noise_by_so_many_decibels(decibels: float) -> None:
+    rng = np.random.default_rng(3)
+    word = np.zeros(3 * RATE, np.float32)
+    word[RATE : 2 * RATE] = 0.1 * rng.standard_normal(RATE, np.float32)
+    noise = 0.003 * rng.standard_normal(10 * RATE, np.float32)
+
+    slot = Over([noise], (decibels, decibels))(rng, word, RATE, 2 * RATE)
+
+    bed = slot - word
+    assert 20 * np.log10(rms(word[RATE : 2 * RATE]) / rms(bed[RATE : 2 * RATE])) == pytest.approx(decibels, abs=0.1)
+
+
+def test_a_far_word_stays_where_it_was_and_is_softer() -> None:
+    slot = np.zeros(RATE, np.float32)
+    slot[4000] = 0.9
+
+    far = Far([np.array([1.0, 0.0, 0.5], np.float32)])(np.random.default_rng(0), slot, 4000, 4001)
+
+    assert int(np.abs(far).argmax()) == 4000
+    assert far[[4000, 4002]].tolist() == pytest.approx([0.3, 0.15], abs=1e-6)
+
+
+def test_backgrounds_are_cut_at_half_an_hour_and_at_the_hours_asked_for() -> None:
+    long = np.zeros(2000 * RATE, np.float32)
+
+    streams = [*background_streams(np.random.default_rng(0), [("a", long), ("b", long)], hours=1.0)]
+
+    assert [[source["file"] for source in sources] for _, sources in streams] == [["a"], ["a", "b"]]
+    assert [round(len(audio) / RATE) for audio, _ in streams] == [1800, 1800]
+
+
+def test_files_that_hold_nothing_are_listed_and_skipped(
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "words/rise/ann_1.wav", spoken_words("rise"))
+    write(tmp_path / "words/rise/ann_2.wav", np.zeros(RATE))
+    (tmp_path / "words/rise/ann_3.wav").write_bytes(b"no sound")
+    (tmp_path / "background").symlink_to(recordings / "background")
+
+    assert build(tmp_path, tmp_path / "out") == 0
+
+    skipped = json.loads((tmp_path / "out" / "truth.json").read_text())["skipped"]
+    assert ["ann_2.wav" in skipped[0], "ann_3.wav" in skipped[1]] == [True, True]
+    assert "skipped 2 files, listed in" in capsys.readouterr().out
+
+
+def listed(folder: Path, *lines: str) -> Path:
+    """A folder with clips that its manifest lists."""
+    for line in lines:
+        write(folder / "words" / line.split()[0], spoken_words("rise"))
+    text = "path\tword\tspeaker\tgroups\n" + "".join("\t".join(line.split()) + "\n" for line in lines)
+    (folder / "words" / "manifest.tsv").write_text(text)
+    return folder
+
+
+def test_a_manifest_says_who_speaks_and_which_split_is_meant(recordings: Path, tmp_path: Path) -> None:
+    root = listed(tmp_path, "dev/1.wav rise ann child,hoarse", "train/2.wav rise bob adult")
+    (root / "background").symlink_to(recordings / "background")
+
+    build(root, tmp_path / "out")
+
+    manifest = read_manifest(tmp_path / "out" / "truth.json")
+    assert [word.clip for word in manifest.streams["positive/rise.clean"].words] == ["1.wav"]
+    assert manifest.groups == {"ann": ("child", "hoarse")}
+
+
+def test_a_speaker_in_two_splits_is_refused_by_name(
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = listed(tmp_path, "dev/1.wav rise ann -", "train/2.wav rise ann -")
+    (root / "background").symlink_to(recordings / "background")
+
+    assert build(root, tmp_path / "out") == 78
+    assert "stand in another split than dev too: ann" in capsys.readouterr().err
+
+
+def test_a_folder_without_negatives_is_refused(
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "words").symlink_to(recordings / "words")
+    (tmp_path / "background").mkdir()
+
+    assert build(tmp_path, tmp_path / "out") == 78
+    assert "no recordings in KIND/ below it" in capsys.readouterr().err
