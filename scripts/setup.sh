@@ -44,12 +44,16 @@ has_debian_packages() {
     fi
     needed=$(missing $(packages_to_build))
     wanted=
-    case $extras in *dev*) wanted=$(missing espeak-ng flite libasound2-plugins pulseaudio pulseaudio-utils strace) ;; esac
+    case $extras in *dev*) wanted=$(missing $(packages_of_tests)) ;; esac
     [ -n "$needed$wanted" ] || return 0
     install_packages $needed $wanted && return
     [ -z "$wanted" ] || say "tests that need them are skipped; for all tests: sudo apt-get install$wanted" >&2
     [ -z "$needed" ] || say "cannot go on without these: sudo apt-get install$needed" >&2
     [ -z "$needed" ]
+}
+
+packages_of_tests() {
+    echo espeak-ng flite libasound2-plugins pulseaudio pulseaudio-utils strace systemd-container systemd-sysv
 }
 
 packages_to_build() {
