@@ -6,8 +6,9 @@ FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 3.0
 """Short enough for a device that is back to be heard within five seconds, opening included."""
 
-LONGEST_SILENT_PAUSE_SECONDS = 60.0
-"""While zeros come: the device is there and is heard as soon as it says something; opening it again rarely helps."""
+LONGEST_SILENT_PAUSE_SECONDS = 600.0
+"""While zeros come, perhaps for months: the device is there and is heard as soon as it says something, opening it
+again rarely helps, and ALSA's plug-in for PulseAudio keeps 1.5 kB each time."""
 
 STEADY_SECONDS = 10.0
 """Hearing for so long ends a trouble: one that comes again sooner is the same, and is not hurried anew."""

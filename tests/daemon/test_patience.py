@@ -24,8 +24,8 @@ def test_the_first_try_is_at_once_and_the_pauses_grow_to_three_seconds() -> None
     assert pauses(Patience(600), seconds=14) == [0, 0.5, 1, 2, 3, 3, 3]
 
 
-def test_during_digital_silence_they_grow_to_a_minute() -> None:
-    assert pauses(Patience(600), seconds=200, is_silent=True) == [0, 0.5, 1, 2, 4, 8, 16, 32, 60, 60]
+def test_during_digital_silence_they_grow_to_ten_minutes() -> None:
+    assert pauses(Patience(600), seconds=2000, is_silent=True)[5:] == [8, 16, 32, 64, 128, 256, 512, 600]
 
 
 def test_it_is_exhausted_when_nothing_helped_for_so_long() -> None:
