@@ -10,6 +10,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="the training extra is not installed")
 
 from kws_app.training.lanes import Lanes  # noqa: E402
+from kws_app.training.losses import LossSettings  # noqa: E402
+from kws_app.training.phones import UNKNOWN  # noqa: E402
 from tests.training.bumps import RECIPE, shard  # noqa: E402
 
 
@@ -69,3 +71,18 @@ def test_a_network_of_two_frames_a_step_hears_the_same_streams_in_half_the_steps
         sum(len(chunk.targets.lane) for chunk in lanes.epoch(np.random.default_rng(1))) for lanes in (single, double)
     ]
     assert asked[1] == pytest.approx(asked[0], rel=0.2)
+
+
+@pytest.mark.parametrize("stack", [1, 2])
+def test_a_phone_is_asked_for_the_recipes_delay_after_its_frame(stack: int) -> None:
+    late = replace(RECIPE, network=replace(RECIPE.network, stack=stack), loss=LossSettings(phone_delay_seconds=0.06))
+    lanes = Lanes(late, shard(), range(1), lanes=1)
+
+    chunks = list(lanes.epoch(np.random.default_rng(1)))
+
+    phones = torch.cat([chunk.phones for chunk in chunks])[:, 0].numpy()
+    heard = torch.cat([chunk.features for chunk in chunks])[:, 0, -6:].numpy()  # each step's last frame
+    frames = [int(np.flatnonzero((shard().features[0] == frame).all(axis=1))[0]) for frame in heard]
+    expected = [shard().phones[0, frame - 3] for frame in frames if frame >= 3]
+    assert phones[-len(expected) :].tolist() == expected
+    assert set(phones.tolist()) == {0, 1, UNKNOWN}

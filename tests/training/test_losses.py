@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="the training extra is not installed")
 
-from kws_app.training.losses import LossSettings, TargetMaker, Targets, negative_loss, word_loss  # noqa: E402
+from kws_app.training.losses import (  # noqa: E402
+    LossSettings,
+    TargetMaker,
+    Targets,
+    negative_loss,
+    phone_loss,
+    word_loss,
+)
+from kws_app.training.phones import UNKNOWN  # noqa: E402
 
 FRAMES, LANES = 100, 2
 
@@ -67,3 +77,13 @@ def test_easy_negatives_weigh_less_than_their_share() -> None:
     plain = negative_loss(hard, targets(), focus=0.0) / negative_loss(easy, targets(), focus=0.0)
 
     assert ratio > 30 * plain
+
+
+def test_only_phones_that_are_known_are_asked_for() -> None:
+    logits = torch.zeros(2, 2, 40)
+    logits[0, 0, 7] = 100.0
+    phones = torch.tensor([[7, UNKNOWN], [UNKNOWN, UNKNOWN]])
+
+    assert float(phone_loss(logits, phones)) == pytest.approx(0.0)
+    assert float(phone_loss(-logits, phones)) == pytest.approx(100 + math.log(39), rel=1e-3)
+    assert float(phone_loss(logits, torch.full_like(phones, UNKNOWN))) == 0

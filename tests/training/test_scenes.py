@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from kws_app.arrays import RATE
 from kws_app.errors import ConfigError
 from kws_app.features.mfcc import MfccSettings
 from kws_app.training.data import Clip, Corpus, Take
+from kws_app.training.phones import SLOT, UNKNOWN
 from kws_app.training.scenes import SceneBuilder, SceneSettings, read_shards, write_shard
 
 QUIET = {
@@ -106,3 +108,56 @@ def test_a_damaged_shard_is_answered_with_what_would_do(tmp_path: Path, content:
 
     with pytest.raises(ConfigError, match=r"0000\.npz: is damaged; delete it, and it is composed again"):
         read_shards([tmp_path / "0000.npz"])
+
+
+def labelled(samples: np.ndarray, phone: int) -> np.ndarray:
+    return np.full(len(samples) // SLOT, phone, np.uint8)
+
+
+@pytest.mark.parametrize("changed_share", [0.0, 1.0])
+def test_phones_go_with_the_sound_that_they_label(changed_share: float) -> None:
+    """The word says phone 1 in its tone and silence around it; other sounds say phone 2."""
+    sounds = corpus()
+    (word,) = sounds.keywords["word"]
+    phones = np.zeros(len(word.samples) // SLOT, np.uint8)
+    phones[word.start // SLOT : word.end // SLOT] = 1
+    sounds.keywords["word"] = [replace(word, phones=phones)]
+    sounds.commands = [replace(clip, phones=labelled(clip.samples, 2)) for clip in sounds.commands]
+    sounds.speech = [Take(take.samples, labelled(take.samples, 2)) for take in sounds.speech]
+    settings = SceneSettings(**(QUIET | {"changed_share": changed_share}))
+
+    scene = SceneBuilder(sounds, ("word",), {}, settings).build(np.random.default_rng(1))
+
+    said = np.repeat(scene.phones, SLOT)[: len(scene.samples)]
+    for _, start, end in scene.words:
+        assert (said[start + 400 : end - 400] == 1).all()
+        assert said[start - 800] == 0
+    assert band_level(scene.samples[said == 1], 1000) > 0.9
+    assert band_level(scene.samples[said == 2], 300) > 0.9
+    level = np.abs(scene.samples.astype(float))
+    assert level[said == 0].mean() < 0.1 * level[said == 2].mean()
+
+
+def test_what_nobody_has_aligned_is_unknown() -> None:
+    assert (builder().build(np.random.default_rng(1)).phones == UNKNOWN).all()
+
+
+def test_a_shard_has_the_phone_in_the_middle_of_each_frame(tmp_path: Path) -> None:
+    sounds = corpus()
+    sounds.speech = [Take(take.samples, labelled(take.samples, 2)) for take in sounds.speech]
+    speaking = SceneBuilder(sounds, ("word",), {}, SceneSettings(**(QUIET | {"word_share": 0.0, "speech_share": 1.0})))
+    mfcc = MfccSettings(appendEnergy=False)
+
+    write_shard(tmp_path / "0.npz", speaking, mfcc, scenes=1, seed=(1,))
+
+    phones = speaking.build(np.random.default_rng((1, 0))).phones
+    shard = read_shards([tmp_path / "0.npz"])
+    assert shard.phones.shape == shard.features.shape[:2]
+    assert shard.phones[0, 1000] == phones[1001]  # from 10.000 s to 10.025 s
+    assert set(np.unique(shard.phones)) <= {0, 2, UNKNOWN}
+
+
+def test_shards_older_than_phones_know_none(tmp_path: Path) -> None:
+    np.savez(tmp_path / "0.npz", features=np.zeros((2, 5, 13), np.float32), events=np.zeros((0, 4), np.int32))
+
+    assert (read_shards([tmp_path / "0.npz"]).phones == np.full((2, 5), UNKNOWN)).all()

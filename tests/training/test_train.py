@@ -12,8 +12,8 @@ torch = pytest.importorskip("torch", reason="the training extra is not installed
 
 from kws_app.errors import ConfigError, OutputError  # noqa: E402
 from kws_app.training.network import NetworkSettings  # noqa: E402
-from kws_app.training.recipe import StageSettings  # noqa: E402
-from kws_app.training.train import Trainer, read_checkpoint  # noqa: E402
+from kws_app.training.recipe import Recipe, StageSettings  # noqa: E402
+from kws_app.training.train import Trainer, new_network, read_checkpoint  # noqa: E402
 from tests.conftest import disk_with_room_for  # noqa: E402
 from tests.training.bumps import RECIPE, shard  # noqa: E402
 
@@ -99,3 +99,30 @@ def test_a_damaged_checkpoint_is_answered_with_what_would_do(tmp_path: Path, con
         read_checkpoint(tmp_path / "checkpoint.pt", RECIPE)
     with pytest.raises(ConfigError, match=r"checkpoint\.pt: is damaged, or another recipe's; delete it"):
         Trainer(RECIPE, shard(), tmp_path)
+
+
+def with_phones(word_weight: float) -> Recipe:
+    stage = StageSettings(
+        epochs=12, lanes=4, rate=(1e-2, 1e-3), word_weight=word_weight, phone_weight=(1.0, 1.0), mean_epochs=1
+    )
+    return replace(RECIPE, schedule=replace(RECIPE.schedule, stages=(stage,)))
+
+
+def test_phones_are_learnt_before_words(tmp_path: Path) -> None:
+    before = new_network(with_phones(0.0)).head.weight
+
+    network = Trainer(with_phones(0.0), shard(), tmp_path).run()
+
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert log[-1]["phone_accuracy"] > 0.9 > log[0]["phone_accuracy"]
+    torch.testing.assert_close(network.head.weight, before, atol=1e-2, rtol=0.1)
+
+
+def test_a_run_without_a_phone_head_goes_on_with_one(tmp_path: Path) -> None:
+    Trainer(RECIPE, shard(), tmp_path).run(until=4)
+    plain = read_checkpoint(tmp_path / "checkpoint.pt", RECIPE)
+
+    learner = read_checkpoint(tmp_path / "checkpoint.pt", with_phones(1.0))
+
+    assert learner.phones is not None
+    torch.testing.assert_close(learner.head.weight, plain.head.weight)
