@@ -188,7 +188,7 @@ class Supervisor:
                 self._judge(NOTHING.samples, Delivery())
             yield NOTHING
         if self.deaf is not None:  # or it is no second try
-            self._patience.tried(self._clock.now(), is_silent=self._is_silent)
+            self._patience.tried(self._clock.now())
         try:
             self._adopt(opening)
         except MicrophoneError as error:

@@ -16,7 +16,7 @@ def pauses(patience: Patience, *, seconds: int, is_silent: bool = False) -> list
         if patience.is_due(now):
             waits.append(now - tried)
             tried = now
-            patience.tried(now, is_silent=is_silent)
+            patience.tried(now)
     return [round(wait, 1) for wait in waits]
 
 
@@ -36,6 +36,15 @@ def test_it_is_exhausted_when_nothing_helped_for_so_long() -> None:
     patience.note(30.0, is_deaf=True, is_silent=False)
 
     assert patience.is_exhausted
+
+
+def test_another_fault_after_hours_of_digital_silence_is_not_kept_waiting() -> None:
+    patience = Patience(600)
+    pauses(patience, seconds=3600, is_silent=True)
+
+    patience.note(3600.0, is_deaf=True, is_silent=False)
+
+    assert patience.is_due(3600.0)
 
 
 def test_digital_silence_never_exhausts_it() -> None:
