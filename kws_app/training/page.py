@@ -27,9 +27,8 @@ caption { text-align: left; }
 svg { max-width: 40rem; width: 100%; } svg text { font-size: 12px; fill: var(--ink); }
 polyline { fill: none; stroke-width: 2; } line { stroke-width: 2; }
 .grid { stroke: var(--rule); stroke-width: 1; } .mark { stroke: var(--faint); stroke-width: 1; stroke-dasharray: 4 3; }
-.s0 { stroke: #0a7c3e; } .s1 { stroke: #2f6fde; } .s2 { stroke: #d9822b; } .s3 { stroke: #c0392b; }
-.s4 { stroke: #8e44ad; } .s5 { stroke: #12939a; } .s6 { stroke: #b08d00; } .s7 { stroke: #7f7f7f; }
 """
+COLOURS = ("#0a7c3e", "#2f6fde", "#d9822b", "#c0392b", "#8e44ad", "#12939a", "#b08d00", "#7f7f7f")
 POINTS = {"quiet": "quiet", "balanced": "balanced", "eager": "eager", "shipped": "as shipped"}
 
 
@@ -71,7 +70,9 @@ def page(report: Mapping[str, Any]) -> str:
 def _keyword(entry: Mapping[str, Any]) -> Iterator[str]:
     yield from _figures(entry["operating_points"])
     if entry["trade_off"]["misses"]:
-        yield _figure(det_curve(entry["trade_off"]), "Misses over false alarms, by condition")
+        yield _figure(
+            det_curve(entry["trade_off"]), "Misses over false alarms, by condition; on the left edge there was none"
+        )
     picture = score_histogram(entry["histogram"], entry["thresholds"])
     yield _figure(picture, "The highest score at every word, and in every second without one")
     yield from _listen(entry["details"])

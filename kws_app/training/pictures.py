@@ -3,43 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from kws_app.training.svg import Axis, chart, deviate, logarithm
+from kws_app.training.svg import Axis, bars, deviate, lines, logarithm
 
 SCORES = (0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)
-LEAST_SHARE = 1e-5
 
 
 def det_curve(trade_off: Mapping[str, Any]) -> str:
-    """A line a condition."""
+    """A line a condition; where it lies on the left edge there was no false alarm."""
     rates = trade_off["false_alarms_per_hour"]
-    lines = {c: list(zip(rates, misses, strict=True)) for c, misses in trade_off["misses"].items()}
-    return chart(lines, logarithm("false alarms an hour", (0.1, 100.0)), deviate("words missed"))
+    points = {c: list(zip(rates, misses, strict=True)) for c, misses in trade_off["misses"].items()}
+    return lines(points, logarithm("false alarms an hour", (0.1, 100.0)), deviate("words missed"))
 
 
 def score_histogram(histogram: Mapping[str, Any], thresholds: Mapping[str, float]) -> str:
-    """Shares on a logarithmic axis, where the few seconds that matter of many thousands can still be seen."""
+    """A row a condition, and one for the seconds without the word, where a few of many thousands must still be seen."""
     edges = histogram["log_odds"]
-    counts = {"no word": histogram["negatives"], **histogram["words"]}
     x = Axis("smoothed score", (edges[0], edges[-1]), {log_odds(score): f"{score:g}" for score in SCORES})
-    return chart(
-        {name: [*_steps(edges, each)] for name, each in counts.items()},
-        x,
-        logarithm("share", (LEAST_SHARE, 1.0)),
-        verticals={name: log_odds(threshold) for name, threshold in thresholds.items()},
-    )
+    seconds = [math.log10(1 + count) for count in histogram["negatives"]]
+    places = {name: log_odds(threshold) for name, threshold in thresholds.items()}
+    return bars({"no word (log)": seconds, **histogram["words"]}, edges, x, verticals=places)
 
 
 def log_odds(score: float) -> float:
     """Where *score* lies on the axis; a threshold of 0 or 1 lies at its end."""
     inside = min(max(score, 1e-9), 1 - 1e-9)
     return math.log(inside / (1 - inside))
-
-
-def _steps(edges: Sequence[float], counts: Sequence[int]) -> Iterator[tuple[float, float]]:
-    total = sum(counts)
-    for low, high, count in zip(edges, edges[1:], counts, strict=False):
-        yield low, count / total
-        yield high, count / total

@@ -1,21 +1,23 @@
-"""Line charts as SVG text, for a page that needs nothing beside itself.
+"""Charts as SVG text, for a page that needs nothing beside itself.
 
-Drawn by hand, because two kinds of line chart are a hundred lines, and matplotlib brings six packages and 60 MB to draw
+Drawn by hand, because two kinds of chart are a hundred lines, and matplotlib brings eight packages and 100 MB to draw
 them; this way they are sharp at any size, follow the reader's dark mode, and come out the same to the byte.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from statistics import NormalDist
 
 WIDTH, HEIGHT = 640, 380
 LEFT, RIGHT, TOP, BOTTOM = 64, 150, 16, 48
+ROW = 44
+"""Pixels for one row of bars."""
 COLOURS = 8
-"""Classes ``s0`` to ``s7`` of the page's style sheet."""
+"""Classes ``s0`` to ``s7`` for lines and ``b0`` to ``b7`` for bars in the page's style sheet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +47,16 @@ def deviate(title: str) -> Axis:
     return Axis(title, (0.004, 0.95), {share: f"{100 * share:g} %" for share in shares}, NormalDist().inv_cdf)
 
 
-def chart(
-    lines: Mapping[str, Sequence[tuple[float, float]]],
-    x: Axis,
-    y: Axis,
-    *,
-    verticals: Mapping[str, float] | None = None,
-) -> str:
-    """*lines* by name, and *verticals*, named places on the x axis."""
+def lines(named: Mapping[str, Sequence[tuple[float, float]]], x: Axis, y: Axis) -> str:
+    """A line for each name, through its points."""
     width, height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(f"{y.title} over {x.title}")}">']
-    for value, text in x.marks.items():
-        at = LEFT + x.place(value, width)
-        parts.append(_line(at, TOP, at, TOP + height, "grid") + _text(at, TOP + height + 16, text, "middle"))
+    parts = [*_ground(x, height, f"{y.title} over {x.title}")]
     for value, text in y.marks.items():
         at = TOP + height - y.place(value, height)
         parts.append(_line(LEFT, at, LEFT + width, at, "grid") + _text(LEFT - 6, at + 4, text, "end"))
-    parts.append(_text(LEFT + width / 2, HEIGHT - 8, x.title, "middle"))
     turned = f'transform="rotate(-90 14 {TOP + height / 2:.0f})"'
     parts.append(_text(14, TOP + height / 2, y.title, "middle", turned))
-    for name, value in (verticals or {}).items():
-        at = LEFT + x.place(value, width)
-        parts.append(_line(at, TOP, at, TOP + height, "mark") + _text(at + 3, TOP + 10, name, "start"))
-    for number, (name, points) in enumerate(lines.items()):
+    for number, (name, points) in enumerate(named.items()):
         colour = f"s{number % COLOURS}"
         places = " ".join(f"{LEFT + x.place(a, width):.1f},{TOP + height - y.place(b, height):.1f}" for a, b in points)
         parts.append(f'<polyline class="{colour}" points="{places}"/>')
@@ -75,6 +64,41 @@ def chart(
         parts.append(_line(LEFT + width + 12, at - 4, LEFT + width + 32, at - 4, colour))
         parts.append(_text(LEFT + width + 38, at, name, "start"))
     return "".join([*parts, "</svg>"])
+
+
+def bars(
+    named: Mapping[str, Sequence[float]], edges: Sequence[float], x: Axis, *, verticals: Mapping[str, float]
+) -> str:
+    """A row of bars for each name, as high as its highest bar needs, and *verticals*, named places on the x axis.
+
+    Args:
+        named: heights between the *edges*, of which there is one more.
+    """
+    width, height = WIDTH - LEFT - RIGHT, ROW * len(named) + ROW // 2
+    parts = [*_ground(x, height, f"how often, over {x.title}")]
+    for number, (name, heights) in enumerate(named.items()):
+        ground, highest = TOP + ROW // 2 + ROW * (number + 1), max(*heights, 1e-9)
+        for low, high, value in zip(edges, edges[1:], heights, strict=False):
+            left, right, tall = x.place(low, width), x.place(high, width), 0.9 * ROW * value / highest
+            if value:
+                at = f'x="{LEFT + left:.1f}" y="{ground - tall:.1f}" width="{right - left - 1:.1f}" height="{tall:.1f}"'
+                parts.append(f'<rect class="b{number % COLOURS}" {at}/>')
+        parts.append(_line(LEFT, ground, LEFT + width, ground, "grid"))
+        parts.append(_text(LEFT + width + 12, ground - 4, name, "start"))
+    for number, (name, value) in enumerate(verticals.items()):
+        at = LEFT + x.place(value, width)
+        parts.append(_line(at, TOP, at, TOP + height, "mark") + _text(at + 3, TOP + 8 + 12 * number, name, "start"))
+    return "".join([*parts, "</svg>"])
+
+
+def _ground(x: Axis, height: float, label: str) -> Iterator[str]:
+    """The picture's beginning, its grid, and what stands below it."""
+    width = WIDTH - LEFT - RIGHT
+    yield f'<svg viewBox="0 0 {WIDTH} {TOP + height + BOTTOM}" role="img" aria-label="{escape(label)}">'
+    for value, text in x.marks.items():
+        at = LEFT + x.place(value, width)
+        yield _line(at, TOP, at, TOP + height, "grid") + _text(at, TOP + height + 16, text, "middle")
+    yield _text(LEFT + width / 2, TOP + height + 40, x.title, "middle")
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:

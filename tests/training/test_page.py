@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("torch", reason="the training extra is not installed")
 
 from kws_app.training.cli import main
-from kws_app.training.svg import Axis, chart, deviate, logarithm
+from kws_app.training.svg import Axis, bars, deviate, lines, logarithm
 from tests.training.streams import write_streams
 
 
@@ -97,9 +97,18 @@ def test_values_have_their_place_on_an_axis_and_those_beyond_it_lie_at_its_end(
     assert axis.place(value, 100) == pytest.approx(pixels)
 
 
-def test_a_chart_is_well_formed_whatever_the_names() -> None:
+def test_lines_are_well_formed_whatever_the_names() -> None:
     x = Axis("a < b", (0, 1), {0.0: "0"})
 
-    root = ElementTree.fromstring(chart({"x & y": [(0, 0), (1, 1)]}, x, x, verticals={"<here>": 0.5}))
+    root = ElementTree.fromstring(lines({"x & y": [(0, 0), (1, 1)]}, x, x))
 
     assert [line.get("points") for line in root.iter("polyline")] == ["64.0,332.0 490.0,16.0"]
+
+
+def test_bars_are_as_high_as_their_row_allows_and_none_is_drawn_for_nothing() -> None:
+    x = Axis("score", (0, 4), {})
+
+    root = ElementTree.fromstring(bars({"a": [0, 1, 2, 0]}, [0, 1, 2, 3, 4], x, verticals={"<here>": 0.5}))
+
+    low, high = (float(bar.get("height", "")) for bar in root.iter("rect"))
+    assert high == pytest.approx(2 * low, abs=0.1)
