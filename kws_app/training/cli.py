@@ -1,4 +1,4 @@
-"""``kws-train``: synthesize, align, train, export, streams, evaluate, report."""
+"""``kws-train``: synthesize, align, train, export, streams, evaluate, report, compare."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ COMMANDS = {
     "streams": ("kws_app.training.streams", "add_parser"),
     "evaluate": ("kws_app.training.evaluate", "add_parser"),
     "report": ("kws_app.training.page", "add_parser"),
+    "compare": ("kws_app.training.compare", "add_parser"),
 }
 
 

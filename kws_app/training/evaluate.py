@@ -91,7 +91,7 @@ def table(keywords: Mapping[str, Any]) -> str:
 
 def _share(found: Mapping[str, Any]) -> str:
     low, high = found["interval"]
-    return f"{100 * found['misses']:.1f} % ({100 * low:.0f}-{100 * high:.0f})"
+    return f"{100 * found['missed'] / found['words']:.1f} % ({100 * low:.0f}-{100 * high:.0f})"
 
 
 def _at_least_one(text: str) -> float:

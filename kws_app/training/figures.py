@@ -40,6 +40,9 @@ def details(tally: Tally) -> dict[str, Any]:
     """What a person listens to, and another program compares: every miss and alarm by name, counts by speaker."""
     return {
         "speakers": {condition: _by_speaker(found) for condition, found in tally.outcomes.items()},
+        "recordings": {
+            file: [int(alarms), round(hours, 5)] for file, (alarms, hours) in _by_recording(tally.background).items()
+        },
         "missed": {
             condition: [outcome.word.clip for outcome in found if outcome.delay is None]
             for condition, found in tally.outcomes.items()
@@ -113,11 +116,16 @@ def _categories(background: Iterable[Background]) -> dict[str, dict[str, Any]]:
 
 
 def _over_recordings(background: Iterable[Background]) -> list[float] | None:
+    return _rounded(over_groups(_by_recording(background).values()), 3)
+
+
+def _by_recording(background: Iterable[Background]) -> dict[str, list[float]]:
+    """Alarms and hours of every recording without the word."""
     counts: defaultdict[str, list[float]] = defaultdict(lambda: [0, 0.0])
     for part in background:
         counts[part.file][0] += len(part.alarms)
         counts[part.file][1] += part.seconds / 3600
-    return _rounded(over_groups((alarms, hours) for alarms, hours in counts.values()), 3)
+    return dict(counts)
 
 
 def _confusions(found: Confusions) -> dict[str, Any]:

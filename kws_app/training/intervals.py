@@ -43,3 +43,13 @@ def over_groups(groups: Iterable[tuple[float, float]], confidence: float = 0.95)
     rates = counts[picks, 0].sum(axis=1) / counts[picks, 1].sum(axis=1)
     low, high = np.quantile(rates, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+def change_over_groups(
+    groups: Iterable[tuple[float, float, float]], confidence: float = 0.95
+) -> tuple[float, float] | None:
+    """Bootstrap interval of a change of rate, each group (events before, events after, trials) drawn as one.
+
+    What is hard for both sides is drawn for both, so that it does not blur the change.
+    """
+    return over_groups(((after - before, trials) for before, after, trials in groups), confidence)

@@ -120,7 +120,9 @@ def _share(found: Mapping[str, Any]) -> str:
     intervals = [[100 * bound for bound in found["interval"]]]
     if found["interval_over_speakers"]:
         intervals.append([100 * bound for bound in found["interval_over_speakers"]])
-    return f"{100 * found['misses']:.1f} % ({'; '.join(_range(interval, 0) for interval in intervals)})"
+    return (
+        f"{100 * found['missed'] / found['words']:.1f} % ({'; '.join(_range(interval, 0) for interval in intervals)})"
+    )
 
 
 def _range(interval: Sequence[float], places: int) -> str:
