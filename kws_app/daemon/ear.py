@@ -92,6 +92,7 @@ class Ear:
         self._recording, self._new_device, self._new_clock = recording, new_device, new_clock
         self._clock, self._meter = new_clock(), Meter()
         self._open = ExitStack()
+        self._microphone: Supervisor | None = None  # the last one, which knows the device's name
         self._begin = 0
         self.heard_at: float | None = None
         self.is_released = False
@@ -182,7 +183,9 @@ class Ear:
         if self.is_released:
             return Released(self._new_clock())
         if self._recording is None:
-            return Supervisor(self._audio, self._new_device, clock=self._new_clock())
+            known = self._microphone
+            self._microphone = self._supervisor(self._audio, None if known is None else known.name)
+            return self._microphone
         from kws_app.audio.wavefile import WaveFile  # loads soundfile, which nothing but a recording needs
 
         return WaveFile(self._recording, paced=True)
@@ -190,14 +193,18 @@ class Ear:
     def _exchange_source(self, audio: AudioSettings) -> None:
         """Open the other microphone, or the old one again: a card often cannot be open twice."""
         self.close()
-        source = Supervisor(audio, self._new_device, clock=self._new_clock())
+        microphone = self._supervisor(audio)
         try:
-            source.open()
+            microphone.open()
         except MicrophoneError:
             self._enter(self._new_source())
             raise
-        self._enter(source)
+        self._microphone = microphone
+        self._enter(microphone)
         self._lose_time("another microphone was opened")
+
+    def _supervisor(self, audio: AudioSettings, name: str | None = None) -> Supervisor:
+        return Supervisor(audio, self._new_device, name, clock=self._new_clock())
 
     def _lose_time(self, reason: str) -> None:
         """Note that nothing was heard since the last block."""

@@ -42,6 +42,18 @@ class Errand(threading.Thread):
         for _ in self.looks():
             pass
 
+    def raise_error(self) -> None:
+        """Raise what the action raised, if it did, once.
+
+        It is not kept: error, traceback, frames and errand would hold each other, and with them a whole microphone.
+        """
+        error, self.error = self.error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error
+
     def looks(self) -> Iterator[None]:
         """Start, and yield ten times a second until it is done.
 

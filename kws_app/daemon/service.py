@@ -207,8 +207,8 @@ class Service:
         reason = None
         try:
             yield
-        except KwsError as error:
-            reason = str(error)
+        except Exception as error:
+            reason = str(error) if isinstance(error, KwsError) else f"an error of our own: {error!r}"
             raise
         finally:
             self._asked.limit_stop()

@@ -59,12 +59,24 @@ NewDevice = Callable[[AudioSettings, str | None], Device]
 class Supervisor:
     """A source that does not end by itself.
 
+    Args:
+        settings: which device, and how patient to be with it.
+        new_device: makes a microphone, once for every opening.
+        name: that of the device as it was known before; it counts before ``settings.device``.
+        clock: by which it is judged.
+
     Attributes:
         deaf: why nothing is heard, None while something is.
+        name: under which the device will be found again; None: as the settings say.
     """
 
     def __init__(
-        self, settings: AudioSettings, new_device: NewDevice = Microphone, *, clock: Clock | None = None
+        self,
+        settings: AudioSettings,
+        new_device: NewDevice = Microphone,
+        name: str | None = None,
+        *,
+        clock: Clock | None = None,
     ) -> None:
         self._settings, self._new_device = settings, new_device
         self._clock = clock or Clock()
@@ -73,12 +85,12 @@ class Supervisor:
         self._device: Device | None = None
         self._newest: Device | None = None  # which may be no more than on its way to be opened
         self._errand: Errand | None = None
-        self._name: str | None = None
         self._is_closed = False
         self._overflows = self._position = self._origin = 0
         self._heard_at: float | None = None
         self._interruption: str | None = None
         self.deaf: str | None = None
+        self.name = name
         self.description = "a microphone that was not found yet"
 
     def __enter__(self) -> Self:
@@ -172,7 +184,7 @@ class Supervisor:
         self._device, self._interruption = None, self.deaf
         closing = self._errand = Errand(f"closing {device.description}", device.close, limit_seconds=CLOSE_SECONDS)
         for _ in closing.looks():
-            self._note()
+            self._pass_time()
             yield NOTHING
         if closing.error is not None:
             logger.debug("%s failed", closing.name, exc_info=closing.error)
@@ -184,8 +196,8 @@ class Supervisor:
             yield NOTHING
         opening = self._opening()
         for _ in opening.looks():
-            if self.deaf is None:
-                self._judge(NOTHING.samples, Delivery())
+            self.deaf = self.deaf or self._hearing.judge(NOTHING.samples, Delivery())
+            self._pass_time()
             yield NOTHING
         if self.deaf is not None:  # or it is no second try
             self._patience.tried(self._clock.now())
@@ -196,17 +208,16 @@ class Supervisor:
         self._note()
 
     def _opening(self) -> Errand:
-        self._newest = self._new_device(self._settings, self._name)
+        self._newest = self._new_device(self._settings, self.name)
         self._errand = Errand("opening the microphone", self._newest.__enter__, limit_seconds=OPEN_SECONDS)
         return self._errand
 
     def _adopt(self, opening: Errand) -> None:
-        if opening.error is not None:
-            raise opening.error
+        opening.raise_error()
         device = self._device = self._newest
         assert device is not None
         if self._settings.device not in (None, ""):  # the system's default is asked for anew: it may be another by now
-            self._name = device.name
+            self.name = device.name
         self.description = device.description
         self._hearing.reopened(device.rate or RATE)
 
@@ -233,14 +244,14 @@ class Supervisor:
         Raises:
             MicrophoneError: there is no patience left.
         """
-        self._patience.note(self._clock.now(), is_deaf=self.deaf is not None, is_silent=self._is_silent)
+        self._pass_time()
         if self._patience.is_exhausted:
             seconds = self._settings.give_up_after_seconds
             raise MicrophoneError(f"microphone: {self.deaf}; nothing helped for {seconds:g} s")
 
-    @property
-    def _is_silent(self) -> bool:
-        return self.deaf == DIGITAL_SILENCE
+    def _pass_time(self) -> None:
+        is_silent = self.deaf == DIGITAL_SILENCE
+        self._patience.note(self._clock.now(), is_deaf=self.deaf is not None, is_silent=is_silent)
 
     def _placed(self, block: Block) -> Block:
         """The block at its place in the stream: the time without a device before it counts as lost."""

@@ -499,6 +499,25 @@ def test_a_released_microphone_is_really_closed_and_heard_again_when_it_is_unmut
     assert 0.2 < lost["seconds"] < 5
 
 
+def test_a_device_that_was_given_by_its_index_is_opened_by_its_name_after_a_mute(
+    configure: Callable[..., Path], quiet: Samples
+) -> None:
+    file = configure(more="audio: {device: 3}")
+    script: list[Happening] = []
+    microphone = SimulatedMicrophone(script, called="USB Microphone")
+    service = Service(file, microphone=microphone)
+
+    def release() -> None:
+        service.mute(None, release=True)
+        threading.Timer(0.1, lambda: service.ask(service.unmute)).start()
+
+    script += [Block(quiet), asked(service, release), SILENCE, Block(quiet)]
+
+    service.run()
+
+    assert microphone.asked == [None, "USB Microphone"]
+
+
 def test_a_microphone_that_was_released_stays_so_over_a_restart_and_systemd_knows_that_it_is_ready(
     configure: Callable[..., Path], notices: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
