@@ -14,7 +14,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 checkout=$(dirname "$here")
 . "$here/common.sh"
 
-prefix=/opt/kws-app user=kws-app openings='' is_desktop='' is_dry='' undoing=''
+prefix=/opt/kws-app user=kws-app openings='' is_desktop='' is_dry='' undoing='' is_stopped=''
 
 main() {
     take_options "$@"
@@ -75,7 +75,7 @@ find_python() {
         facts=$("$python" -c "$ABOUT_PYTHON" 2>/dev/null) || continue
         found="$found; $python is ${facts% *}"
         case $facts in
-            3.1[123].*" /home/"* | 3.1[123].*" /root/"*)
+            3.1[123].*' /home'/* | 3.1[123].*' /root'/*)
                 [ -z "$is_desktop" ] || return 0
                 found="$found, in a home, which services do not see"
                 ;;
@@ -251,7 +251,10 @@ start() {
     change systemctl --quiet enable kws-app
     if ! is_booted; then
         verdict="installed; it starts with the system"
-    elif change systemctl restart kws-app; then
+        return
+    fi
+    is_stopped=$heard
+    if change systemctl restart kws-app; then
         verdict="installed, and it listens; see kws-app status, and $CONFIG/config.yaml for the settings"
     elif [ -n "$heard" ]; then
         last_words
@@ -297,7 +300,7 @@ undo() {
         say "failed; undoing it"
         echo "$undoing" >"$scratch/undoing"
         while read -r line; do $line </dev/null; done <"$scratch/undoing"
-        [ -z "$heard" ] || systemctl restart kws-app
+        [ -z "$is_stopped" ] || systemctl restart kws-app
     fi
     rm -rf "$scratch"
     exit "$status"

@@ -18,6 +18,12 @@ UP_WITHIN_SECONDS = 60
 SIZE_MEGABYTES = 2000
 POLL_SECONDS = 0.05
 
+OPTIONS = (
+    *("--quiet", "--console=pipe", "--kill-signal=SIGRTMIN+3"),
+    # This machine need not run systemd itself, and its files stay as they are.
+    *("--register=no", "--keep-unit", "--link-journal=no", "--resolv-conf=off", "--timezone=off"),
+)
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """As sudo gives it."""
 
@@ -59,9 +65,15 @@ class Container:
     def run(self, *command: str, check: bool = True, within: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command in it, as root."""
         enter = ["nsenter", f"--target={self._leader}", "--mount", "--pid", "--uts", "--ipc", "--root", "--wd"]
-        environment = {**os.environ, "PATH": PATH, "HOME": "/root"}
+        pips = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        environment = {**pips, "PATH": PATH, "HOME": "/root", "LC_ALL": "C.UTF-8"}
         done = subprocess.run(
-            [*enter, *command], env=environment, capture_output=True, text=True, timeout=within, stdin=subprocess.DEVNULL
+            [*enter, *command],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=within,
+            stdin=subprocess.DEVNULL,
         )
         assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
@@ -88,23 +100,22 @@ class Container:
         for wants in (self.root / "etc/systemd/system").glob("*.wants"):
             shutil.rmtree(wants)  # this machine's services are no business of the container
         (self.root / "etc/machine-id").write_text("")
-        self._log = (self._folder / "log.txt").open("w+b")
-        self._nspawn = subprocess.Popen(
-            [
-                *("systemd-nspawn", "--quiet", f"--directory={self.root}", "--register=no", "--keep-unit"),
-                *("--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=pipe", "--kill-signal=SIGRTMIN+3"),
-                *(f"--bind-ro={here}:{there}" for here, there in self._shown.items()),
-                *("--boot", "systemd.unit=multi-user.target"),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-        )
+        shown = [f"--bind-ro={here}:{there}" for here, there in self._shown.items()]
+        command = [
+            "systemd-nspawn",
+            *OPTIONS,
+            f"--directory={self.root}",
+            *shown,
+            "--boot",
+            "systemd.unit=multi-user.target",
+        ]
+        log = self._folder / "log.txt"
+        with log.open("wb") as output:
+            self._nspawn = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + UP_WITHIN_SECONDS
         while not self._is_up():
             if self._nspawn.poll() is not None or time.monotonic() > deadline:
-                self._log.seek(0)
-                pytest.skip(f"systemd does not boot in a container here: {self._log.read().decode(errors='replace')}")
+                pytest.skip(f"systemd does not boot in a container here: {log.read_text(errors='replace')}")
             time.sleep(POLL_SECONDS)
 
     def _is_up(self) -> bool:

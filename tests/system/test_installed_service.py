@@ -1,0 +1,291 @@
+"""The service as it is installed: in a container with a real systemd, from this checkout, on a virtual microphone.
+
+The tests stand in the order of a service's life, in one container; each leaves it listening, the last one leaves none.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from kws_app.arrays import RATE, Samples
+from tests.conftest import ROOT
+from tests.system.container import Container
+from tests.system.virtual_microphone import VirtualMicrophone
+
+pytestmark = pytest.mark.timeout(300)
+
+CHECKOUT = "/opt/checkout"
+UNIT = "/etc/systemd/system/kws-app.service"
+CONFIG = "etc/kws-app/config.yaml"
+
+WATCHDOG_SECONDS = 12
+
+SETTING = f"""
+[Service]
+Environment=ALSA_CONFIG_PATH=/opt/microphone/asound.conf PULSE_SERVER=unix:/opt/microphone/native
+RestartSec=1
+WatchdogSec={WATCHDOG_SECONDS}
+"""
+"""A drop-in of the user's own: the microphone, and less patience than a test could have."""
+
+LISTENING = f"""
+model: {{path: {CHECKOUT}/tests/models/tiny.onnx}}
+keywords: {{rise: }}
+hooks:
+- command: [tee, -a, /var/lib/kws-app/heard.jsonl]
+  on: [detection, state]
+- command: [./walls.sh]
+"""
+
+WALLS = """#!/bin/sh
+{
+    id -un
+    grep -E '^(CapEff|CapBnd|NoNewPrivs)' /proc/self/status | tr -s '\\t' ' '
+    ls /home
+    ls /root
+    tail -n +3 /proc/net/dev | cut -d: -f1
+    touch "$0"
+} >"$STATE_DIRECTORY/walls" 2>&1
+mv "$STATE_DIRECTORY/walls" "$STATE_DIRECTORY/walls.txt"
+"""
+"""A hook that writes down what it can see and do."""
+
+
+@pytest.fixture(scope="module")
+def microphone() -> Iterator[VirtualMicrophone]:
+    with VirtualMicrophone(rate=RATE) as microphone:
+        microphone.socket.parent.chmod(0o755)  # the service's user is not this one
+        yield microphone
+
+
+@pytest.fixture(scope="module")
+def container(microphone: VirtualMicrophone) -> Iterator[Container]:
+    with Container({ROOT: CHECKOUT, microphone.socket.parent: "/opt/microphone"}) as container:
+        drop_in = container.root / f"{UNIT[1:]}.d" / "microphone.conf"
+        drop_in.parent.mkdir()
+        drop_in.write_text(SETTING)
+        yield container
+
+
+@pytest.fixture(scope="module")
+def before(container: Container) -> set[str]:
+    """What was changed before anything was installed."""
+    return container.changes()
+
+
+@pytest.fixture(scope="module")
+def service(before: set[str], container: Container, microphone: VirtualMicrophone) -> Service:  # noqa: ARG001
+    """Installed, with the default configuration, over one that somebody made by hand."""
+    (container.root / "opt/kws-app").mkdir()
+    service = Service(container, microphone)
+    service.install()
+    return service
+
+
+@pytest.fixture
+def listening(service: Service, spoken: Samples) -> Service:
+    """Proved to hear, with the tests' own word and a hook that keeps what was heard."""
+    service.configure(LISTENING)
+    service.container.run("systemctl", "reload", "kws-app")
+    service.hears(spoken)
+    return service
+
+
+class Service:
+    """The one in the container."""
+
+    def __init__(self, container: Container, microphone: VirtualMicrophone) -> None:
+        self.container, self.microphone = container, microphone
+        self._heard = container.root / "var/lib/kws-app/heard.jsonl"
+
+    def install(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.container.run(f"{CHECKOUT}/systemd/install.sh", *options, check=check, within=280)
+
+    def configure(self, config: str) -> None:
+        (self.container.root / CONFIG).write_text(config)
+        walls = self.container.root / "etc/kws-app/walls.sh"
+        walls.write_text(WALLS)
+        walls.chmod(0o755)
+
+    def property(self, name: str) -> str:
+        return self.container.run("systemctl", "show", "--value", f"--property={name}", "kws-app").stdout.strip()
+
+    def status(self) -> dict[str, Any]:
+        facts: dict[str, Any] = json.loads(self.container.run("kws-app", "status", "--json", check=False).stdout)
+        return facts
+
+    def detections(self) -> int:
+        count: int = self.status()["keywords"]["rise"]["detections"]
+        return count
+
+    def events(self) -> list[dict[str, Any]]:
+        """All that the hook was given so far."""
+        lines = self._heard.read_text().splitlines() if self._heard.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def hears(self, word: Samples) -> None:
+        """Say the word and see its hook run."""
+        known = len(self.events())
+        self.microphone.feeder.speak(word)
+        self.until(lambda: "detection" in [event["event"] for event in self.events()[known:]], within=10)
+
+    def until(self, happened: Callable[[], object], *, within: float) -> None:
+        deadline = time.monotonic() + within
+        while not happened():
+            assert time.monotonic() < deadline, f"not within {within} s; {self.story()}"
+            time.sleep(0.1)
+
+    def story(self) -> str:
+        """Its log, for the message of a test that fails."""
+        return self.container.run("journalctl", "--unit=kws-app", "--no-pager", "--output=short-precise").stdout
+
+
+def test_what_was_installed_listens_and_systemd_finds_nothing_to_say_about_it(service: Service) -> None:
+    assert service.property("ActiveState") == "active"
+    assert service.property("StatusText").startswith("Listening for computer on ")
+    assert service.container.run("systemd-analyze", "verify", UNIT).stderr == ""
+    assert "audio" in service.container.run("id", "-Gn", "kws-app").stdout.split()
+
+
+def test_a_spoken_word_runs_its_hook_within_the_walls_of_the_unit(listening: Service) -> None:
+    walls = listening.container.root / "var/lib/kws-app/walls.txt"
+    listening.until(walls.exists, within=10)
+
+    assert walls.read_text().splitlines() == [
+        "kws-app",
+        "CapEff: 0000000000000000",
+        "CapBnd: 0000000000000000",
+        "NoNewPrivs: 1",
+        "ls: cannot open directory '/home': Permission denied",
+        "ls: cannot open directory '/root': Permission denied",
+        "    lo",
+        "touch: cannot touch '/etc/kws-app/walls.sh': Permission denied",
+    ]
+
+
+def test_a_reload_with_mistakes_fails_names_them_and_keeps_what_was(listening: Service, spoken: Samples) -> None:
+    listening.configure(LISTENING.replace("rise", "rice") + "loog: {level: info}")
+
+    refused = listening.container.run("systemctl", "reload", "kws-app", check=False)
+
+    assert refused.returncode != 0
+    assert "loog: unknown key; did you mean 'log'?" in listening.story()
+    listening.hears(spoken)
+
+
+def test_a_service_that_hangs_is_restarted_by_the_watchdog(listening: Service, spoken: Samples) -> None:
+    pid = listening.property("MainPID")
+    listening.container.run("kill", "-STOP", pid)
+
+    listening.until(lambda: listening.property("MainPID") not in ("0", pid), within=WATCHDOG_SECONDS + 20)
+
+    assert "Watchdog timeout" in listening.story()
+    listening.until(lambda: listening.property("ActiveState") == "active", within=20)
+    listening.hears(spoken)
+
+
+def test_a_service_that_is_killed_comes_back(listening: Service, spoken: Samples) -> None:
+    listening.container.run("systemctl", "kill", "--signal=KILL", "kws-app")
+
+    listening.until(lambda: listening.property("Result") == "success", within=20)
+    listening.until(lambda: listening.property("ActiveState") == "active", within=20)
+    listening.hears(spoken)
+
+
+def test_it_hears_and_restarts_on_a_full_disk(listening: Service, spoken: Samples) -> None:
+    listening.container.run("sh", "-c", "cat /dev/zero >/filler", check=False, within=120)
+    try:
+        listening.container.run("systemctl", "restart", "kws-app")
+        listening.microphone.feeder.speak(spoken)
+        listening.until(lambda: listening.detections() == 1, within=10)
+    finally:
+        (listening.container.root / "filler").unlink()
+
+    listening.hears(spoken)
+
+
+def test_a_microphone_that_is_taken_away_and_returned_is_heard_again_by_the_same_process(
+    listening: Service, spoken: Samples
+) -> None:
+    pid = listening.property("MainPID")
+
+    listening.microphone.unplug()
+    listening.until(lambda: listening.status()["state"] == "deaf", within=10)
+    assert listening.property("StatusText").startswith("Deaf: ")
+    listening.microphone.plug_in()
+    listening.until(lambda: listening.status()["state"] == "listening", within=10)
+
+    listening.hears(spoken)
+    assert listening.property("MainPID") == pid
+
+
+def test_an_upgrade_keeps_the_configuration_and_the_programs_before_are_gone(
+    listening: Service, spoken: Samples
+) -> None:
+    programs = (listening.container.root / "opt/kws-app").readlink()
+
+    said = listening.install().stdout
+
+    assert "keeping /etc/kws-app/config.yaml" in said
+    listening.hears(spoken)
+    assert (listening.container.root / "opt/kws-app").readlink() != programs
+    assert not (listening.container.root / str(programs)[1:]).exists()
+
+
+def test_an_upgrade_that_cannot_use_the_configuration_changes_nothing(listening: Service, spoken: Samples) -> None:
+    listening.configure(LISTENING.replace("rise", "rice"))
+    pid, programs = listening.property("MainPID"), sorted((listening.container.root / "opt").glob("kws-app*"))
+
+    refused = listening.install(check=False)
+
+    assert refused.returncode == 1
+    assert "the model has no such keyword" in refused.stdout + refused.stderr
+    assert (listening.property("MainPID"), sorted((listening.container.root / "opt").glob("kws-app*"))) == (
+        pid,
+        programs,
+    )
+    listening.hears(spoken)
+
+
+def test_an_upgrade_that_does_not_hear_gives_way_to_what_was_before(listening: Service, spoken: Samples) -> None:
+    root = listening.container.root
+    programs, unit = (root / "opt/kws-app").readlink(), (root / UNIT[1:]).read_text()
+    trap = root / f"{UNIT[1:]}.d" / "trap.conf"
+    # Whatever is not in the folder of the programs before cannot start.
+    trap.write_text(f"[Service]\nExecCondition=\nExecStartPre=sh -c 'test $(readlink /opt/kws-app) = {programs}'\n")
+
+    failed = listening.install("--open", "home", check=False)
+
+    assert failed.returncode == 1
+    assert "the new version does not hear, and the old one did" in failed.stderr
+    assert ((root / "opt/kws-app").readlink(), (root / UNIT[1:]).read_text()) == (programs, unit)
+    assert sorted(path.name for path in trap.parent.iterdir()) == ["microphone.conf", "trap.conf"]
+    trap.unlink()
+    listening.hears(spoken)
+
+
+def test_it_is_uninstalled_without_a_trace(service: Service, before: set[str]) -> None:
+    container = service.container
+    container.run(f"{CHECKOUT}/systemd/uninstall.sh")
+    assert ours(container.changes() - before) == {
+        *("etc/kws-app", "etc/kws-app/config.yaml", "etc/kws-app/walls.sh"),
+        *(name for name in container.changes() if name.startswith("var/lib/kws-app")),
+    }
+    assert (container.root / "var/lib/kws-app/heard.jsonl").exists()
+
+    container.run(f"{CHECKOUT}/systemd/uninstall.sh", "--purge")
+
+    assert ours(container.changes() - before) == set()
+    assert container.run("getent", "passwd", "kws-app", check=False).stdout == ""
+    assert container.run("getent", "group", "kws-app", check=False).stdout == ""
+
+
+def ours(changes: set[str]) -> set[str]:
+    """Those that no package of Debian's makes."""
+    return {name for name in changes if "kws" in name or name.startswith(("opt/", "usr/local/bin/", "etc/systemd/"))}
