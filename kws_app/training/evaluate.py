@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--page", type=Path, metavar="DIR", help="write index.html with tables and pictures there")
     parser.add_argument(
         "--margin",
-        type=_at_least_one,
+        type=factor,
         default=1.0,
         metavar="FACTOR",
         help="allow so many times fewer false alarms here than the sensitivities promise elsewhere (default 1; "
@@ -49,9 +50,9 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print a table, write the JSON and the page."""
     model = load_model(args.model)
-    for folder in {args.json.parent, args.page and args.page.parent} - {None}:  # before the work, not after it
-        if not folder.is_dir():
-            raise OutputError(f"{args.json}: cannot be written: {folder} is no folder")
+    for path in filter(None, (args.json, args.page)):
+        if not path.parent.is_dir():  # before the work, not after it
+            raise OutputError(f"{path}: cannot be written: {path.parent} is no folder")
     manifest, spread = read_manifest(args.stream), spread_of(args)
     traces = listen(manifest, args.model, spread, file=args.stream)
     evaluation = Evaluation(model.card, manifest, traces, margin=args.margin)
@@ -94,8 +95,9 @@ def _share(found: Mapping[str, Any]) -> str:
     return f"{100 * found['missed'] / found['words']:.1f} % ({100 * low:.0f}-{100 * high:.0f})"
 
 
-def _at_least_one(text: str) -> float:
-    factor = float(text)
-    if factor < 1:
+def factor(text: str) -> float:
+    """A number of the command line that makes nothing smaller."""
+    number = float(text)
+    if not 1 <= number < math.inf:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
-    return factor
+    return number

@@ -9,7 +9,7 @@ from kws_app.training.spread import Spread
 
 def add_spread(parser: argparse.ArgumentParser) -> None:
     """Where the work runs."""
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes of this machine (default 1)")
+    parser.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help="processes (default 1)")
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -43,9 +44,9 @@ class Spread:
 
 
 def _in_processes(jobs: int, function: Callable[..., T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[T]:
-    # Spawned, because a fork of a process with ONNX Runtime's threads can hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    # Spawned, because a fork of a process with ONNX Runtime's threads can hang; only the parent answers Ctrl-C.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, spawn, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
         try:
             yield from pool.map(function, *zip(*tasks, strict=True))
         except BrokenProcessPool as error:
