@@ -53,11 +53,11 @@ class Evaluation:
         """The loosest threshold with at most *rate* false alarms an hour; with a margin, what promises as few."""
         smoothed = np.concatenate([self.smoothed(stream, keyword) for stream in self._negatives])
         budget = rate * self.manifest.hours / self.margin
-        counted = thresholds.counted(smoothed, lambda at: self.alarms(keyword, at), budget)
-        if self.margin == 1 or budget >= thresholds.TAIL:
-            return counted
         peaks = np.sort(np.concatenate([self.peaks(stream, keyword) for stream in self._negatives]))[::-1]
-        return max(counted, thresholds.extended(peaks, budget)) if len(peaks) > 1 else counted
+        if self.margin == 1 or budget >= thresholds.TAIL or len(peaks) < 2:
+            return thresholds.counted(smoothed, lambda at: self.alarms(keyword, at), budget)
+        # One odd peak among a few hours decides what is counted; the tail that it is the end of is steadier.
+        return thresholds.extended(peaks, budget)
 
     def alarms(self, keyword: str, threshold: float) -> int:
         """False alarms on all negatives."""
