@@ -141,9 +141,9 @@ class Ear:
         return None if self.heard_at is None else self._clock.now() - self.heard_at
 
     @property
-    def position(self) -> int:
-        """Samples since the beginning, those that were lost included."""
-        return self.pipeline.position
+    def seconds(self) -> float:
+        """Since the beginning, what was lost included."""
+        return self.pipeline.position / RATE
 
     def release(self, released: bool) -> None:
         """Close the microphone, or open it again."""
@@ -177,7 +177,7 @@ class Ear:
 
     def _enter(self, source: Source) -> None:
         self.source = self._open.enter_context(source)
-        self._begin = self.position
+        self._begin = self.pipeline.position
 
     def _new_source(self) -> Source:
         if self.is_released:
@@ -210,14 +210,14 @@ class Ear:
         """Note that nothing was heard since the last block."""
         if self.heard_at is not None:
             self._publish(self.pipeline.lose(round((self._clock.now() - self.heard_at) * RATE), reason))
-            self._begin = self.position
+            self._begin = self.pipeline.position
 
     def _run_in(self, pipeline: Pipeline) -> None:
         """Bring a pipeline to the present; what it hears in the past was told by the one before."""
-        start = max(self._begin, self.position - round(RUN_IN_SECONDS * RATE))
+        start = max(self._begin, self.pipeline.position - round(RUN_IN_SECONDS * RATE))
         past = None
         with suppress(LookupError):
-            past = self.source.history(start - self._begin, self.position - self._begin)
-        pipeline.lose(self.position if past is None else start, "not heard by this pipeline")
+            past = self.source.history(start - self._begin, self.pipeline.position - self._begin)
+        pipeline.lose(self.pipeline.position if past is None else start, "not heard by this pipeline")
         if past is not None:
             pipeline.push(past)

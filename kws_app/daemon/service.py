@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from kws_app import __version__, log
-from kws_app.arrays import RATE
 from kws_app.audio.microphone import Microphone
 from kws_app.config import load_config
 from kws_app.daemon.assembly import Assembly, assemble
@@ -44,7 +42,8 @@ T = TypeVar("T")
 class Service:
     """Listens until it is told to stop, or a recording ends.
 
-    One thread, the worker, runs ``run`` and touches everything; others ``ask``.
+    One thread, the worker, runs ``run`` and touches everything. ``ask`` and ``subscribe`` are for all threads;
+    what else is public is for the worker, by ``ask``.
 
     Args:
         file: the configuration; None: where it is looked for, or the defaults.
@@ -91,7 +90,7 @@ class Service:
             except HungError as error:
                 logger.error("%s; the process ends here", error)
                 os._exit(EX_OK if self._asked.stop else error.exit_code)  # the hanging thread would keep it
-            logger.info("Stopped after %.0f s of audio; hooks: %s", self._seconds, _told(self._runner.counts))
+            logger.info("Stopped after %.0f s of audio; hooks: %s", self._ear.seconds, self._runner.words)
 
     def _run(self) -> None:
         self._mute = self._mutes.read(datetime.now(UTC))
@@ -115,8 +114,6 @@ class Service:
                 self._inbox.work()
                 self._look_up()
 
-    # For all threads.
-
     def ask(self, action: Callable[[], T]) -> Future[T]:
         """Have *action* run on the worker between two blocks, within a quarter of a second.
 
@@ -127,8 +124,6 @@ class Service:
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have *listener* called on the worker with every event; return what ends that. It must not block."""
         return self._publisher.subscribe(listener)
-
-    # For the worker.
 
     def status(self) -> Status:
         """What is so now."""
@@ -258,7 +253,7 @@ class Service:
         self._state, self._reason, self._since = state, reason, datetime.now(UTC)
         logger.log(logging.WARNING if state == "deaf" else logging.INFO, "%s", self._words)
         self._notify(f"STATUS={self._words}")
-        self._publish([StateChanged(time=self._seconds, state=state, reason=reason)])
+        self._publish([StateChanged(time=self._ear.seconds, state=state, reason=reason)])
 
     @property
     def _words(self) -> str:
@@ -277,10 +272,6 @@ class Service:
     def _on_hook_end(self, event: HookEnded) -> None:
         """Called on the hook's thread."""
         self.ask(lambda: self._publisher.publish(event))
-
-    @property
-    def _seconds(self) -> float:
-        return self._ear.position / RATE
 
     @property
     def _is_released(self) -> bool:
@@ -306,7 +297,3 @@ class Service:
         self._assembly = new
         log.set_up(new.config.values.log)
         self._runner.replace(new.hooks)
-
-
-def _told(counts: Counter[str]) -> str:
-    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "none ran"

@@ -146,6 +146,11 @@ class HookRunner:
         return sum((worker.counts for worker in self._workers), Counter())
 
     @property
+    def words(self) -> str:
+        """How their runs ended, for people."""
+        return ", ".join(f"{count} {outcome}" for outcome, count in self.counts.items()) or "none ran"
+
+    @property
     def summary(self) -> dict[str, int]:
         """How many events wait for a hook, and how many ended how; a time limit that was passed is a failure."""
         counts = self.counts
