@@ -127,6 +127,9 @@ def _mistakes(content: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, s
         for key in NEEDS[kind]:
             if not stream.get(key):
                 yield f"streams.{name}.{key}", f"is missing or empty; a {kind} stream has {', '.join(NEEDS[kind])}"
+        for number, word in enumerate(stream.get("words", [])):
+            for key in sorted({"clip", "start", "end"} - word.keys()):
+                yield f"streams.{name}.words[{number}].{key}", "is missing"
         if not (folder / stream.get("path", "")).is_file():
             yield f"streams.{name}.path", f"no such file: {folder / stream.get('path', '')}"
     if not any(stream.get("kind") == "negative" for stream in streams.values()):

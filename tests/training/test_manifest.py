@@ -37,6 +37,7 @@ def test_recordings_are_to_choose_on_unless_the_manifest_says_otherwise(tmp_path
         ({"kind": "positve"}, r"streams\.other\.kind: unknown kind 'positve'; did you mean 'positive'\?"),
         ({"kind": 3}, r"streams\.other\.kind: unknown kind 3; there are near-misses, negative, other-words, positive"),
         ({"path": "gone.wav"}, "no such file"),
+        ({"words": [{"clip": "a_1", "start": 0.5}]}, r"streams\.other\.words\[0\]\.end: is missing"),
     ],
 )
 def test_a_manifest_with_a_wrong_stream_is_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
