@@ -10,7 +10,7 @@ from typing import Protocol
 from kws_app.arrays import RATE, Samples
 from kws_app.audio.microphone import AudioSettings
 from kws_app.audio.source import Block
-from kws_app.daemon.hearing import Clock
+from kws_app.daemon.clock import Clock
 from kws_app.daemon.meter import Level, Meter
 from kws_app.daemon.supervisor import NewDevice, Released, Supervisor
 from kws_app.errors import MicrophoneError

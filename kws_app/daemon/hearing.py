@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections import deque
-from collections.abc import Callable
 
 import numpy as np
 
 from kws_app.arrays import RATE, Samples
 from kws_app.audio.capture import Delivery
 from kws_app.audio.microphone import AudioSettings
+from kws_app.daemon.clock import Clock
+from kws_app.daemon.pace import Pace, Storm
 
 logger = logging.getLogger(__name__)
 
@@ -28,16 +27,6 @@ Not a share of samples alone: noise that clipped at 48 kHz keeps a twentieth of 
 MOST_OFFSET = 4_096
 """An eighth of full scale. Some good microphones have an offset of a twentieth."""
 
-RATE_WINDOW_SECONDS = 0.75
-RATE_WINDOWS = 3
-RATE_TOLERANCE = 0.04
-"""So many windows in a row must be off by more than that, and to the same side. Audio that comes late or is lost moves
-one window, or one up and the next down; 44.1 kHz taken for 48 is 8 % off in all."""
-
-STORM_SECONDS = 3.0
-STORM = 10
-"""Overflows in that time: a busy board has one now and then."""
-
 CLEAR_SECONDS = 0.2
 """Plausible audio in one piece that clears a symptom: a device that was just opened, and the conversion of its rate,
 begin with a jump that is no sound."""
@@ -45,32 +34,6 @@ begin with a jump that is no sound."""
 LONGEST_LOOK_SECONDS = 0.5
 """Time counts while somebody looks. After a longer pause (the process was stopped, the processor was taken) the device
 gets the chance to deliver before it is called silent."""
-
-JUMP_SECONDS = 1.0
-
-
-class Clock:
-    """What time does besides going on. Injected, so that a test can jump, and hours of audio can be minutes."""
-
-    def __init__(
-        self,
-        monotonic: Callable[[], float] = time.monotonic,
-        boottime: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
-        wall: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self.now, self.sleep, self._boottime, self._wall = monotonic, sleep, boottime, wall
-        self._awake, self._offset = boottime() - monotonic(), wall() - boottime()
-
-    def slept(self) -> float:
-        """Seconds that the machine was suspended since the last call; 0 for a clock that is just read late."""
-        before, self._awake = self._awake, self._boottime() - self.now()
-        return self._awake - before if self._awake - before > JUMP_SECONDS else 0.0
-
-    def jumped(self) -> float:
-        """Seconds by which somebody set the wall clock since the last call; nothing that listens depends on it."""
-        before, self._offset = self._offset, self._wall() - self._boottime()
-        return self._offset - before if abs(self._offset - before) > JUMP_SECONDS else 0.0
 
 
 class Hearing:
@@ -153,58 +116,3 @@ def _is_clipped(samples: Samples) -> bool:
     at_rail = np.count_nonzero((samples >= RAIL) | (samples <= -RAIL))
     values = samples.astype(np.float32)
     return bool(at_rail >= CLIPPED_SHARE * len(values) and values @ values >= CLIPPED_POWER * len(values))
-
-
-class Pace:
-    """Whether frames come as fast as the device says, by the times at which it delivered them."""
-
-    def __init__(self) -> None:
-        self.fault: str | None = None
-        self._off: deque[float] = deque(maxlen=RATE_WINDOWS)
-        self.reopened(RATE)
-
-    def reopened(self, rate: int) -> None:
-        self._rate = rate
-        self._begin: Delivery | None = None
-
-    def note(self, delivery: Delivery) -> None:
-        if not delivery.frames:
-            return
-        if self._begin is None:
-            self._begin = delivery
-        seconds = delivery.at - self._begin.at
-        if seconds < RATE_WINDOW_SECONDS:
-            return
-        frames = (delivery.frames - self._begin.frames) / seconds
-        self._begin = delivery
-        self._off.append(frames / self._rate - 1)
-        self._judge(frames)
-
-    def _judge(self, frames: float) -> None:
-        if abs(self._off[-1]) <= RATE_TOLERANCE:
-            self.fault = None
-            return
-        is_steady = min(self._off) > RATE_TOLERANCE or max(self._off) < -RATE_TOLERANCE
-        if self.fault is None and is_steady and len(self._off) == RATE_WINDOWS:
-            self.fault = f"wrong rate: about {frames:.0f} frames a second, not {self._rate}"
-
-
-class Storm:
-    """Whether the device loses audio all the time."""
-
-    def __init__(self) -> None:
-        self.fault: str | None = None
-        self._overflows = 0
-        self._times: deque[float] = deque(maxlen=STORM)
-
-    def reopened(self) -> None:
-        self._overflows = 0
-
-    def note(self, delivery: Delivery, now: float) -> None:
-        for _ in range(min(STORM, delivery.overflows - self._overflows)):
-            self._times.append(now)
-        self._overflows = delivery.overflows
-        is_storm = len(self._times) == STORM and now - self._times[0] < STORM_SECONDS
-        self.fault = (
-            f"an overflow storm: the device lost audio {STORM} times in {STORM_SECONDS:g} s" if is_storm else None
-        )

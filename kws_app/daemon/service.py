@@ -16,10 +16,11 @@ from kws_app import __version__, log
 from kws_app.audio.microphone import Microphone
 from kws_app.config import load_config
 from kws_app.daemon.assembly import Assembly, assemble
+from kws_app.daemon.clock import Clock
 from kws_app.daemon.control import ControlServer
 from kws_app.daemon.ear import Ear
 from kws_app.daemon.eventlog import EventLog
-from kws_app.daemon.hearing import DIGITAL_SILENCE, Clock
+from kws_app.daemon.hearing import DIGITAL_SILENCE
 from kws_app.daemon.inbox import Inbox
 from kws_app.daemon.memory import trim
 from kws_app.daemon.meter import Level

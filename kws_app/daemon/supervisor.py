@@ -15,8 +15,9 @@ from kws_app.arrays import RATE, Samples
 from kws_app.audio.capture import Delivery
 from kws_app.audio.microphone import AudioSettings, Microphone
 from kws_app.audio.source import NOTHING, Block
+from kws_app.daemon.clock import Clock
 from kws_app.daemon.errand import LOOK_SECONDS, Errand
-from kws_app.daemon.hearing import DIGITAL_SILENCE, Clock, Hearing
+from kws_app.daemon.hearing import DIGITAL_SILENCE, Hearing
 from kws_app.daemon.patience import Patience
 from kws_app.errors import MicrophoneError
 

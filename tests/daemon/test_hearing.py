@@ -9,7 +9,8 @@ from kws_app.arrays import RATE, Samples
 from kws_app.audio.capture import Delivery
 from kws_app.audio.microphone import AudioSettings
 from kws_app.audio.resample import Resampler
-from kws_app.daemon.hearing import Clock, Hearing, symptom_of
+from kws_app.daemon.clock import Clock
+from kws_app.daemon.hearing import Hearing, symptom_of
 
 BLOCK = RATE // 10
 NOTHING = np.empty(0, np.int16)

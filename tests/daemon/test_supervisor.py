@@ -11,7 +11,7 @@ import pytest
 from kws_app.arrays import RATE, Samples
 from kws_app.audio.microphone import AudioSettings
 from kws_app.audio.source import Block
-from kws_app.daemon.hearing import Clock
+from kws_app.daemon.clock import Clock
 from kws_app.daemon.supervisor import Released, Supervisor
 from kws_app.errors import HungError, MicrophoneError
 from tests.daemon.simulated import Happening, SimulatedMicrophone
