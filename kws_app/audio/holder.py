@@ -1,4 +1,7 @@
-"""Which program holds a sound card: the kernel knows, so a person need not guess."""
+"""Which programs hold sound cards: the kernel knows, so a person need not guess.
+
+PortAudio leaves a card that is held out of its list, as if it were not there.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HARDWARE = re.compile(r"\(hw:(\d+),(\d+)\)")
+
+CARD = re.compile(r"^ *(\d+) \[.*?\]: .*? - (.+)$", re.MULTILINE)
+"""Of /proc/asound/cards: `` 1 [Device         ]: USB-Audio - USB PnP Sound Device``."""
+
+OWNER = re.compile(r"^owner_pid *: *(\d+)", re.MULTILINE)
 
 
 def holder(device: str, root: Path = Path("/")) -> str | None:
@@ -18,14 +26,24 @@ def holder(device: str, root: Path = Path("/")) -> str | None:
     if hardware is None:
         return None
     card, number = hardware.groups()
-    pids = (*_owners(root, card, number), *_with_open_file(root, f"/dev/snd/pcmC{card}D{number}c"))
-    return next((f"{name} (process {pid})" for pid in pids if (name := _text(root / f"proc/{pid}/comm"))), None)
+    threads = (*_owners(root, card, number), *_with_open_file(root, f"/dev/snd/pcmC{card}D{number}c"))
+    return next(filter(None, (_program(root, thread) for thread in threads)), None)
+
+
+def held_cards(root: Path = Path("/")) -> list[str]:
+    """The cards that somebody records from: ``"USB PnP Sound Device" is held by arecord (process 812)``."""
+    names = dict(CARD.findall(_text(root / "proc/asound/cards")))
+    return [
+        f'"{name}" is held by {_program(root, thread) or "another program"}'
+        for card, name in names.items()
+        for thread in _owners(root, card, "*")
+    ]
 
 
 def _owners(root: Path, card: str, number: str) -> Iterator[str]:
-    """What the driver says: the thread that opened the device, the state of which is ``closed`` otherwise."""
-    for status in sorted((root / f"proc/asound/card{card}/pcm{number}c").glob("sub*/status")):
-        yield from re.findall(r"^owner_pid\s*:\s*(\d+)", _text(status), re.MULTILINE)
+    """The threads that opened the card, as its driver says; the state is ``closed`` otherwise."""
+    for status in sorted((root / f"proc/asound/card{card}").glob(f"pcm{number}c/sub*/status")):
+        yield from OWNER.findall(_text(status))
 
 
 def _with_open_file(root: Path, device: str) -> Iterator[str]:
@@ -35,6 +53,14 @@ def _with_open_file(root: Path, device: str) -> Iterator[str]:
                 yield process.name
         except OSError:  # another user's, or it has just ended
             continue
+
+
+def _program(root: Path, thread: str) -> str | None:
+    """The program that a thread belongs to, which has another name: PulseAudio's is ``alsa-source``."""
+    process = re.search(r"^Tgid:\s*(\d+)", _text(root / f"proc/{thread}/status"), re.MULTILINE)
+    pid = process[1] if process else thread
+    name = _text(root / f"proc/{pid}/comm")
+    return f"{name} (process {pid})" if name else None
 
 
 def _text(path: Path) -> str:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from kws_app.audio.holder import holder
+from kws_app.audio.holder import held_cards, holder
 from kws_app.audio.resample import DeviceFrames
 from kws_app.errors import MicrophoneError
 from kws_app.stderr import silenced
@@ -81,9 +81,8 @@ class PortAudio:
         """The device of this index, or the first with this text in its name, or the system's default one."""
         devices = self.devices()
         if not devices:
-            raise MicrophoneError(
-                "microphone: there is no input device; is one plugged in, and is this user in group audio?"
-            )
+            advice = _held() or "; is one plugged in, and is this user in group audio?"
+            raise MicrophoneError(f"microphone: there is no input device{advice}")
         if wanted in (None, ""):
             return self._default()
         if isinstance(wanted, int):
@@ -92,7 +91,7 @@ class PortAudio:
             matches = [device for device in devices if wanted.lower() in device.name.lower()]
         if matches:
             return matches[0]
-        raise MicrophoneError(f"microphone: {_no_such_device(wanted, devices)} (see: kws-app devices)")
+        raise MicrophoneError(f"microphone: {_no_such_device(wanted, devices)}{_held()} (see: kws-app devices)")
 
     def find_again(self, name: str) -> Device:
         """The device that was open under *name*; if its card came back under another number, that."""
@@ -103,7 +102,7 @@ class PortAudio:
         for device in devices:
             if lasting(device.name) == lasting(name):
                 return device
-        raise MicrophoneError(f'microphone: "{lasting(name)}" is gone; is it plugged in?')
+        raise MicrophoneError(f'microphone: "{lasting(name)}" is gone{_held() or "; is it plugged in?"}')
 
     def opens(self, device: Device, rate: int) -> bool:
         """Whether the device, or what lies before it, says that it records at *rate*."""
@@ -212,6 +211,11 @@ def _does_not_open(device: Device, error: OSError) -> str:
     if error.errno != pyaudio.paDeviceUnavailable:
         return f'microphone: "{device.name}" does not open: {error.strerror} ({error.errno})'
     return f'microphone: "{device.name}" does not open: {holder(device.name) or "another program"} holds it'
+
+
+def _held() -> str:
+    """The end of a sentence about a device that is not there: cards that are, and do not show."""
+    return "".join(f"; {held}" for held in held_cards())
 
 
 def _no_such_device(wanted: str | int, devices: Sequence[Device]) -> str:

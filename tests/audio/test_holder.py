@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from kws_app.audio.holder import holder
+from kws_app.audio.holder import held_cards, holder
 
 DEVICE = "USB PnP Sound Device: Audio (hw:1,0)"
 
@@ -27,13 +26,39 @@ def test_the_one_that_has_it_open_is_named(root: Path) -> None:
     assert holder(DEVICE, root) == "arecord (process 812)"
 
 
-def test_the_driver_knows_the_holder_though_its_files_are_hidden_from_us(root: Path) -> None:
-    (root / "proc/812/fd/3").unlink()
-    status = root / "proc/asound/card1/pcm0c/sub0/status"
-    status.parent.mkdir(parents=True)
-    status.write_text("state: RUNNING\nowner_pid   : 812\ntrigger_time: 1.2\n")
+@pytest.fixture
+def held(root: Path) -> Path:
+    """Of two cards one is held, as its driver says, by a thread of the second program."""
+    for card, status in ((0, "closed\n"), (1, "state: RUNNING\nowner_pid   : 815\ntrigger_time: 1.2\n")):
+        file = root / f"proc/asound/card{card}/pcm0c/sub0/status"
+        file.parent.mkdir(parents=True)
+        file.write_text(status)
+    (root / "proc/asound/cards").write_text(
+        " 0 [Headphones     ]: bcm2835_headphones - bcm2835 Headphones\n"
+        "                      bcm2835 Headphones\n"
+        " 1 [Device         ]: USB-Audio - USB PnP Sound Device\n"
+        "                      C-Media Electronics Inc. USB PnP Sound Device at usb-3f980000.usb-1.3, full speed\n"
+    )
+    (root / "proc/815").mkdir()
+    (root / "proc/815/status").write_text("Name:\talsa-source\nTgid:\t812\nPid:\t815\n")
+    return root
 
-    assert holder(DEVICE, root) == "arecord (process 812)"
+
+def test_a_card_that_is_left_out_of_the_list_is_named_with_its_holder(held: Path) -> None:
+    assert held_cards(held) == ['"USB PnP Sound Device" is held by arecord (process 812)']
+
+
+def test_a_holder_that_is_hidden_from_us_is_another_program(held: Path) -> None:
+    (held / "proc/815/status").unlink()
+    (held / "proc/812/comm").unlink()
+
+    assert held_cards(held) == ['"USB PnP Sound Device" is held by another program']
+
+
+def test_the_driver_knows_the_holder_though_its_files_are_hidden_from_us(held: Path) -> None:
+    (held / "proc/812/fd/3").unlink()
+
+    assert holder(DEVICE, held) == "arecord (process 812)"
 
 
 @pytest.mark.parametrize("device", ["default", "USB PnP Sound Device: Audio (hw:0,0)"])
@@ -43,4 +68,4 @@ def test_nobody_is_named_who_is_not_known(root: Path, device: str) -> None:
 
 def test_this_machine_can_be_asked() -> None:
     assert holder("No Such Card (hw:31,31)") is None
-    assert os.getpid() > 0
+    assert [card for card in held_cards() if "No Such Card" in card] == []
