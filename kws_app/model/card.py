@@ -7,8 +7,8 @@ version, or a value that is missing or of the wrong kind, is refused with one se
 from __future__ import annotations
 
 import json
-import math
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self, TypeVar
@@ -20,6 +20,8 @@ CARD_SCHEMA = 1
 SENSITIVITIES = ("quiet", "balanced", "eager")
 INPUT_SCALE = 32768
 LARGEST_STATE = 1e6
+MOST_CHARACTERS = 100_000
+"""Of its JSON, which is ten times as large when it is read. Ours have eight thousand."""
 
 T = TypeVar("T")
 
@@ -73,6 +75,8 @@ class Card:
         Raises:
             ModelError: not JSON, another schema version, or a value that is missing or wrong.
         """
+        if len(text) > MOST_CHARACTERS:
+            raise ModelError(f"its card is {len(text)} characters long; at most {MOST_CHARACTERS} are read")
         try:
             raw = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -99,7 +103,7 @@ class Card:
         )
         ids = card.keyword_ids
         if not ids or len(set(ids)) != len(ids):
-            raise ModelError(f"its card must name at least one keyword, each once, got {ids}")
+            raise ModelError(f"its card must name at least one keyword, each once, got {_shown(ids)}")
         return card
 
     @property
@@ -199,12 +203,12 @@ def _frame(part: _Part) -> FrameCard:
 
 
 def _features(part: _Part) -> Mapping[str, Any]:
-    scale = part.number("input_scale", 0, math.inf)
+    scale = part.number("input_scale", 0, 1e9)
     if scale != INPUT_SCALE:
         raise ModelError(f"its card: features.input_scale is {scale:g}, this runtime computes on int16 ({INPUT_SCALE})")
     return dict(part.raw)
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = reprlib.repr(value)  # which does not follow lists in lists to their end
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -10,6 +10,7 @@ import numpy as np
 from kws_app.arrays import Coefficients, Scores, State
 from kws_app.errors import ModelError, NoPermissionError
 from kws_app.model.card import CARD_KEY, Card
+from kws_app.model.inspection import inspect
 from kws_app.model.runtime import RUNTIME_ERRORS, explained, session, shared
 
 LARGEST_BYTES = 4_000_000
@@ -34,6 +35,7 @@ class Model:
 
     def __init__(self, path: Path, graph: bytes) -> None:
         self.path = path
+        inspect(graph)
         self._session = session(graph)
         self.card = _card(self._session)
         self.coefficients, self.state_size = _widths(self._session, self.card)

@@ -85,6 +85,12 @@ def test_what_a_newer_trainer_adds_is_left_alone() -> None:
         ("keywords.0.refractory_seconds", -1, "keywords[0].refractory_seconds must lie between 0 and 3600, got -1"),
         ("features", None, "its card: features must be an object, got None"),
         ("features.input_scale", 1, "features.input_scale is 1, this runtime computes on int16 (32768)"),
+        (
+            "features.input_scale",
+            10**400,
+            "its card: features.input_scale must lie between 0 and 1000000000.0, got 1000",
+        ),
+        ("name", [[[[[[[[[[]]]]]]]]]], "its card: name must be of type str, got [[[[[[[...]]]]]]]"),
         ("frame.skip", 0, "its card: frame.skip must lie between 1 and 100, got 0"),
         ("frame", [], "its card: frame must be an object, got []"),
         ("warmup_seconds", math.inf, "its card: warmup_seconds must lie between 0 and 60, got inf"),
@@ -101,7 +107,7 @@ def test_a_wrong_value_is_refused_with_its_place(path: str, value: Any, sentence
     assert sentence in str(refusal.value)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "1", "[" * 100_000, "\ud800"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "1", "[" * 100_000, "[" * 90_000, "\ud800"])
 def test_what_is_no_card_is_refused(text: str) -> None:
     with pytest.raises(ModelError, match="its card"):
         Card.from_json(text)
