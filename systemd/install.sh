@@ -219,11 +219,12 @@ write() {
     change fill_in "$1" "$2"
 }
 
-# The template $1 as the file $2, with this installation's prefix and user.
+# The template $1 as the file $2, with this installation's prefix and user; a session's unit names no user.
 fill_in() {
     mkdir -p "$(dirname "$2")"
-    sed -e "s|/opt/kws-app|$prefix|g" -e "s|^User=.*|User=$user|" -e "s|^Group=.*|Group=$(id -gn "$user")|" \
-        -e "s|@UID@|$(id -u "$user")|g" "$1" >"$2"
+    number=$(id -u "$user" 2>/dev/null) group=$(id -gn "$user" 2>/dev/null) || [ -n "$is_desktop" ]
+    sed -e "s|/opt/kws-app|$prefix|g" -e "s|^User=.*|User=$user|" -e "s|^Group=.*|Group=$group|" -e "s|@UID@|$number|g" \
+        "$1" >"$2"
 }
 
 switch_programs() {

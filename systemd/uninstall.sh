@@ -21,12 +21,10 @@ main() {
     read_units
     remove_units
     remove_programs
-    if [ -n "$is_purge" ]; then
-        purge
-        say "uninstalled"
-    else
-        say "uninstalled; kept: $CONFIG, $STATE and the user $user, which --purge removes"
-    fi
+    [ -z "$is_purge" ] || purge
+    kept=''
+    for path in "$CONFIG" "$STATE"; do [ ! -e "$path" ] || kept="$kept $path"; done
+    say "uninstalled${kept:+, but for$kept and the user $user (--purge removes them, too)}"
 }
 
 # The units say where the programs are, and whose.
