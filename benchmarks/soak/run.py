@@ -15,8 +15,8 @@ from kws_app.daemon.clock import Clock
 from kws_app.daemon.service import Service
 from kws_app.events import AudioLost, Detection, Event, StateChanged
 
-HEARD_SECONDS = 0.5
-"""From the end of a word's scene, in which a second of quiet is behind the word, to its detection at the latest."""
+HEARD_SECONDS = 4.0
+"""From the end of a word's scene, which may be cut in half by a reload, to its detection at the latest."""
 
 CONFIG = """
 model: {{path: {model}}}

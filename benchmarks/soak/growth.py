@@ -1,0 +1,64 @@
+"""What a process takes, and whether that grows."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from kws_app.profiler import resident_bytes
+
+UNJUDGED = 1 / 3
+"""The beginning, in which what is made once is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What this process takes, at an hour of the room."""
+
+    hour: float
+    kilobytes: float
+    descriptors: int
+    threads: int
+
+    @classmethod
+    def at(cls, hour: float) -> Self:
+        """A look now."""
+        return cls(hour, resident_bytes() / 1000, len(os.listdir("/proc/self/fd")), threading.active_count())
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What became more over the judged part of a run.
+
+    Attributes:
+        kilobytes: by the line through all looks.
+        descriptors: the least of the second half against the least of the first, and so for threads: some come and
+            go.
+    """
+
+    kilobytes: float
+    kilobytes_per_hour: float
+    descriptors: int
+    threads: int
+
+    @classmethod
+    def over(cls, looks: Sequence[Look]) -> Self:
+        """That of a run's looks."""
+        judged = looks[round(len(looks) * UNJUDGED) :]
+        middle = len(judged) // 2
+        slope = float(np.polyfit([look.hour for look in judged], [look.kilobytes for look in judged], 1)[0])
+        return cls(
+            kilobytes=slope * (judged[-1].hour - judged[0].hour),
+            kilobytes_per_hour=slope,
+            descriptors=_least(judged[middle:], "descriptors") - _least(judged[:middle], "descriptors"),
+            threads=_least(judged[middle:], "threads") - _least(judged[:middle], "threads"),
+        )
+
+
+def _least(looks: Sequence[Look], what: str) -> int:
+    return min(getattr(look, what) for look in looks)
