@@ -20,7 +20,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 COMMANDS = (
-    *("run", "replay", "score", "check", "config", "devices", "profile"),
+    *("run", "replay", "score", "check", "config", "devices", "profile", "doctor"),
     *("status", "events", "meter", "mute", "unmute", "reload"),
 )
 """Each is the module of that name beside this one, with ``add_parser(subparsers)`` and ``run(args) -> int``."""

@@ -1,0 +1,120 @@
+"""Checks of the daemon that runs, or should: its unit, its watchdog, its socket, its state."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from kws_app.configfile import find_config, text_of
+from kws_app.directories import StateSettings
+from kws_app.doctor.check import Check, Machine, ok, problem, sentence, skipped, warning
+from kws_app.errors import EX_NOPERM, ConfigError, NoPermissionError
+from kws_app.schema import read_section
+
+UNIT = "kws-app.service"
+UNITS = {"/etc/systemd/system": "multi-user.target.wants", "/etc/systemd/user": "default.target.wants"}
+"""Where systemd/install.sh puts the unit, and what links to it there once it is enabled."""
+
+WATCHDOG = re.compile(r"^\s*WatchdogSec\s*=\s*(\S*)", re.MULTILINE)
+OFF = ("", "0", "infinity")
+
+ANSWER_SECONDS = 30.0
+
+LEAST_FREE_BYTES = 1_000_000
+
+HEARS = ("listening", "muted")
+
+
+def unit(machine: Machine) -> Check:
+    """Whether the service starts with the board."""
+    folder = _unit_folder(machine)
+    if folder is None:
+        return skipped("unit", "not installed as a service (systemd/install.sh)")
+    if (machine.path(folder) / UNITS[folder] / UNIT).is_symlink():
+        return ok("unit", f"{folder}/{UNIT}, enabled")
+    scope = " --global" if folder.endswith("user") else ""
+    return warning(
+        "unit", f"{folder}/{UNIT} is not enabled: it does not start with the board", f"systemctl enable{scope} kws-app"
+    )
+
+
+def watchdog(machine: Machine) -> Check:
+    """Whether systemd restarts a daemon that runs and does not hear."""
+    folder = _unit_folder(machine)
+    if folder is None:
+        return skipped("watchdog", "not installed as a service")
+    place = machine.path(folder) / UNIT
+    parts = [place, *sorted((place.parent / f"{UNIT}.d").glob("*.conf"))]
+    set_to = [value for part in parts for value in WATCHDOG.findall(_text(part))]
+    if not set_to or set_to[-1] in OFF:
+        return warning(
+            "watchdog",
+            "off: a daemon that hangs is not restarted",
+            f"set WatchdogSec=45, as the unit has it that kws-app comes with: systemctl edit {UNIT}",
+        )
+    return ok("watchdog", f"WatchdogSec={set_to[-1]}")
+
+
+def daemon(machine: Machine, *options: str) -> tuple[Check, dict[str, Any] | None]:
+    """Whether the daemon answers on its control socket, and hears; and its status, if it answers."""
+    ended = machine.run("-m", "kws_app", "status", "--json", *options, within=ANSWER_SECONDS)
+    if ended.output:
+        status: dict[str, Any] = json.loads(ended.output)
+        return _hearing(status), status
+    if ended.status == EX_NOPERM:
+        said, _, remedy = sentence(ended).partition("; ")
+        return warning("daemon", said, remedy or "try it with sudo"), None
+    if _unit_folder(machine) is None:
+        return skipped("daemon", f"none runs: {sentence(ended).partition(';')[0]}"), None
+    return problem("daemon", sentence(ended), f"systemctl start kws-app; journalctl -u {UNIT} says why it ended"), None
+
+
+def state(machine: Machine, config: Path | None) -> Check:
+    """Whether what is to survive a restart can be kept."""
+    folder = machine.path(_state_folder(machine, config))
+    if machine.user != 0 and _unit_folder(machine) is not None:
+        return skipped("state", f"{folder} is the service's; sudo kws-app doctor looks at it")
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not there.is_dir():
+        return problem("state", f"{there} is no folder", "remove it, or set state.directory")
+    if not os.access(there, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        return problem("state", f"{there} cannot be written", f"sudo chown $USER {there}, or set state.directory")
+    if _is_read_only(there) or os.statvfs(there).f_bavail * os.statvfs(there).f_frsize < LEAST_FREE_BYTES:
+        return problem("state", f"{there}: the disk is full, or read-only", "make room: df; look at the card: dmesg")
+    return ok("state", f"{folder} can be written")
+
+
+def _hearing(status: dict[str, Any]) -> Check:
+    reason = f": {status['reason']}" if status["reason"] else ""
+    seen = f"{status['state']}{reason}; pid {status['pid']}, {status['device']}"
+    if status["state"] in HEARS:
+        return ok("daemon", seen)
+    return problem("daemon", seen, f"journalctl -u {UNIT}; docs/explanation/failure.md has every reason")
+
+
+def _state_folder(machine: Machine, config: Path | None) -> Path:
+    file, settings = config or find_config(), StateSettings()
+    if file is None:
+        return settings.place(Path().absolute(), machine.environment, is_root=machine.user == 0)
+    with suppress(ConfigError, NoPermissionError):  # the check of the configuration says so
+        settings = read_section(text_of(file), "state", StateSettings, file=str(file))
+    return settings.place(file.absolute().parent, machine.environment, is_root=machine.user == 0)
+
+
+def _is_read_only(folder: Path) -> bool:
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+
+
+def _unit_folder(machine: Machine) -> str | None:
+    return next((folder for folder in UNITS if (machine.path(folder) / UNIT).is_file()), None)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
