@@ -112,6 +112,8 @@ judge_options() {
 }
 
 begin() {
+    exec 9<"$here/install.sh"
+    flock --nonblock 9 || fail "another installation from this checkout is under way"
     scratch=$(mktemp -d)
     trap undo EXIT
     trap 'exit 1' HUP INT TERM

@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 from tests.system.container import Container
 from tests.system.virtual_microphone import VirtualMicrophone
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 CHECKOUT = "/opt/checkout"
 UNIT = "/etc/systemd/system/kws-app.service"
@@ -105,7 +105,7 @@ class Service:
         self._heard = container.root / "var/lib/kws-app/heard.jsonl"
 
     def install(self, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return self.container.run(f"{CHECKOUT}/systemd/install.sh", *options, check=check, within=280)
+        return self.container.run(f"{CHECKOUT}/systemd/install.sh", *options, check=check, within=600)
 
     def configure(self, config: str) -> None:
         (self.container.root / CONFIG).write_text(config)
