@@ -113,7 +113,7 @@ judge_options() {
 
 begin() {
     exec 9<"$here/install.sh"
-    flock --nonblock 9 || fail "another installation from this checkout is under way"
+    [ -n "$is_dry" ] || flock --nonblock 9 || fail "another installation from this checkout is under way"
     scratch=$(mktemp -d)
     trap undo EXIT
     trap 'exit 1' HUP INT TERM
