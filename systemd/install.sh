@@ -309,4 +309,4 @@ undo() {
     exit "$status"
 }
 
-main "$@"
+main "$@"; exit # and read no more, whatever becomes of this file meanwhile

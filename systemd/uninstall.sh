@@ -69,4 +69,4 @@ remove() {
     done
 }
 
-main "$@"
+main "$@"; exit # and read no more, whatever becomes of this file meanwhile
