@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 import time
+from contextlib import redirect_stderr
 from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is loaded, as kws-app itself does
@@ -38,7 +39,8 @@ def main() -> int:
         os.environ |= {"STATE_DIRECTORY": folder, "RUNTIME_DIRECTORY": folder}
         soak = Soak(Path(folder), room, args.model.absolute(), look_seconds=3600 * args.hours / LOOKS)
         began = time.monotonic()
-        soak.run()
+        with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stderr(nowhere):
+            soak.run()  # what it logs, spoiled configurations above all, is meant to be so
         took = time.monotonic() - began
     print(f"{room.now() / 3600:.1f} h of audio in {took:.0f} s ({room.now() / took:.0f} times real time)")
     return report(soak)

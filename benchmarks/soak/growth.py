@@ -12,8 +12,8 @@ import numpy as np
 
 from kws_app.profiler import resident_bytes
 
-UNJUDGED = 1 / 3
-"""The beginning, in which what is made once is made."""
+UNJUDGED = 1 / 2
+"""The first half, in which what is made once is made."""
 
 
 @dataclass(frozen=True, slots=True)

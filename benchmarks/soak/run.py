@@ -23,7 +23,6 @@ model: {{path: {model}}}
 keywords: {{{keywords}}}
 audio: {{give_up_after_seconds: 600}}
 hooks: [{{callback: "soaked:take", on: [detection, near_miss, audio_lost, model_reset, state]}}]
-log: {{level: error}}
 """
 
 CALLBACK = "def take(event):\n    pass\n"

@@ -186,6 +186,7 @@ class Service:
         self._notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
             self._take_over(assemble(load_config(self._file)))
+            trim()
             logger.info("Reloaded")
         except (ConfigError, NoPermissionError) as error:
             for line in str(error).splitlines():

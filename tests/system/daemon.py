@@ -72,7 +72,7 @@ class Daemon:
 
     def start(self) -> None:
         """Start a process; the one before, if there was one, has ended, and its events are no longer looked at."""
-        self._read = self._events.stat().st_size if self._events.exists() else 0
+        self.forget()
         with self.log.open("ab") as log:
             environment = {**self.environment(), "NOTIFY_SOCKET": str(self.folder / "notify")}
             self.process = subprocess.Popen(self.command("run"), env=environment, stdout=log, stderr=subprocess.STDOUT)
@@ -84,6 +84,10 @@ class Daemon:
             assert self.process.poll() is None, f"it ended before it was ready; {self.story()}"
             with contextlib.suppress(TimeoutError):
                 notices = self._notices.recv(4096).split(b"\n")
+
+    def forget(self) -> None:
+        """Look at no event so far any more."""
+        self._read = self._events.stat().st_size if self._events.exists() else 0
 
     def next(self, kind: str, *, within: float, **fields: str) -> dict[str, Any]:
         """The next event of this kind, with these fields, that the hook was given; those before it are passed over."""

@@ -50,6 +50,7 @@ class Patient(Daemon):
         rest = np.zeros(RATE // 2)
         word = np.concatenate([rest, SAID[keyword](), rest])
         noise = np.random.default_rng(0).normal(scale=10, size=len(word))
+        self.forget()
         feeder.speak(np.rint(word + noise).astype(np.int16))
         self.next("detection", keyword=keyword, within=HEARD_SECONDS)
         assert self.process.poll() is None

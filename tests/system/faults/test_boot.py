@@ -9,7 +9,7 @@ import pytest
 
 from kws_app.arrays import RATE
 from tests.system.faults.broken_card import broken_card
-from tests.system.faults.recovery import Patient
+from tests.system.faults.recovery import GONE, Patient
 from tests.system.virtual_microphone import DEVICES, VirtualMicrophone
 
 BOOTED_SECONDS = 5
@@ -54,6 +54,19 @@ def test_it_waits_for_an_audio_server_that_hangs_at_boot(daemon: Patient) -> Non
         daemon.goes_deaf("no audio", within=BOOTED_SECONDS)
 
         daemon.microphone.wake_server()
+
+        daemon.hears_again()
+
+
+def test_a_microphone_that_does_not_come_ends_the_process_and_the_next_one_hears(daemon: Patient, config: str) -> None:
+    daemon.configure(config.replace("600", "3"))
+    daemon.microphone.kill_server()
+    with daemon:
+        daemon.goes_deaf(*GONE, within=BOOTED_SECONDS)
+        assert daemon.ends(within=6) == 69
+        daemon.microphone.start_server()
+
+        daemon.start()
 
         daemon.hears_again()
 
