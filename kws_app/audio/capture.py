@@ -19,6 +19,14 @@ RING_SECONDS = 2
 MAX_LAG_SECONDS = 1
 """Audio that has waited for longer is not worth hearing: a lamp that goes on late is worse than saying it again."""
 
+LATE_SECONDS = 0.3
+DECIDED_SECONDS = 0.4
+"""Audio servers lose audio and tell nobody. Audio that comes so much later than it used to is held for so long: what
+was only late comes in a burst by then, and what has not come was lost."""
+
+CREEP = 0.05
+"""Lateness that the difference of two clocks explains, in a second of audio."""
+
 HISTORY_SECONDS = 10
 
 DEVICE_LOST = "the device lost audio"
@@ -27,11 +35,15 @@ FELL_BEHIND = "fell behind"
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a device has delivered so far, when it last did, and how often it said that it lost audio."""
+    """What a device has delivered so far, when it last did, and how often it said that it lost audio.
+
+    ``position`` counts the frames that came and, beside them, those that it said were lost.
+    """
 
     frames: int = 0
     at: float = 0.0
     overflows: int = 0
+    position: int = 0
 
 
 class Capture:
@@ -50,6 +62,8 @@ class Capture:
         self._ring = Ring(RING_SECONDS * rate, channels=channels, dtype=sample_format)
         self._resampler = Resampler(rate, channels)
         self._heard = Ring(HISTORY_SECONDS * RATE, channels=1, dtype=np.int16)
+        self._late = _Lateness(rate)
+        self._missing = 0
         self.delivery = Delivery()
         """The writer's; replaced as a whole, so that others read it without a lock."""
 
@@ -61,22 +75,29 @@ class Capture:
     def write(self, frames: DeviceFrames, *, overflowed: bool = False) -> None:
         """Take what the device delivers, ``(n, channels)``, losing audio just before it or not."""
         before = self.delivery
-        self.delivery = Delivery(before.frames + len(frames), self._now(), before.overflows + overflowed)
-        # PortAudio does not say how much is gone: one block is the least it can be.
-        self._ring.write(frames, lost=len(frames) if overflowed else 0)
+        lost = len(frames) if overflowed else 0  # PortAudio does not say how much is gone: a block is the least
+        self._ring.write(frames, lost=lost)
+        self.delivery = Delivery(
+            frames=before.frames + len(frames),
+            at=self._now(),
+            overflows=before.overflows + overflowed,
+            position=before.position + lost + len(frames),
+        )
 
     def read(self) -> Block:
         """Return the audio that has come since the last call: at most a second of it, up to the next loss."""
+        missing = self._late.missing(self.delivery)
+        if missing is None:
+            return NOTHING
         fell_behind = self.lag_seconds > MAX_LAG_SECONDS
         if fell_behind:
             self._ring.jump(self._ring.written)
         frames, lost = self._ring.read(MAX_LAG_SECONDS * self._rate)
-        if not lost and not len(frames):
-            return NOTHING
-        if not lost:
-            return self._remember(Block(self._resampler.push(frames)))
+        if not lost and not missing:
+            return self._remember(Block(self._resampler.push(frames))) if len(frames) else NOTHING
+        self._missing += missing
         self._resampler.flush()  # what the filter kept back lies before the gap and counts as lost with it
-        begin = round((self._ring.position - len(frames)) * RATE / self._rate)
+        begin = round((self._ring.position + self._missing - len(frames)) * RATE / self._rate)
         return self._remember(
             Block(
                 self._resampler.push(frames),
@@ -98,3 +119,32 @@ class Capture:
     def _remember(self, block: Block) -> Block:
         self._heard.write(block.samples[:, np.newaxis], lost=block.lost)
         return block
+
+
+class _Lateness:
+    """Whether frames are missing that nobody told of, by the times at which the others came."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._usual: float | None = None
+        self._position = 0
+        self._since: float | None = None
+
+    def missing(self, delivery: Delivery) -> int | None:
+        """How many frames went missing just before those to be read next; None while that is not decided."""
+        late = delivery.at - delivery.position / self._rate
+        if not delivery.frames:
+            return 0
+        if self._usual is None:
+            self._usual = late
+        creep = CREEP * (delivery.position - self._position) / self._rate
+        self._usual, self._position = min(late, self._usual + creep), delivery.position
+        if late - self._usual < LATE_SECONDS:
+            self._since = None
+            return 0
+        if self._since is None:
+            self._since = delivery.at
+        if delivery.at - self._since < DECIDED_SECONDS:
+            return None
+        missing, self._usual, self._since = late - self._usual, late, None
+        return round(missing * self._rate)

@@ -124,3 +124,54 @@ def test_pre_roll_reaches_ten_seconds_back_and_no_further() -> None:
         capture.history(2 * RATE - 1, 12 * RATE)
     with pytest.raises(LookupError):
         capture.history(11 * RATE, 12 * RATE + 1)
+
+
+class Stream:
+    """A device at 16 kHz that delivers 10 ms at a time into a capture that is read every tenth of a second."""
+
+    def __init__(self) -> None:
+        self.now = self.position = 0.0
+        self._capture = Capture(RATE, 1, "int16", now=lambda: self.now)
+
+    def go_on(self, seconds: float, *, delivers: float) -> list[Block]:
+        """Let time pass in which *delivers* seconds of audio come, spread evenly; what is read of it."""
+        blocks = []
+        for tenth in range(round(10 * seconds)):
+            self.now += 0.1
+            while self.position < (tenth + 1) * delivers / (10 * seconds) * RATE - 1e-6:
+                self._capture.write(NOISE[:160])
+                self.position += 160
+            blocks.append(self._capture.read())
+        self.position = 0.0
+        return [block for block in blocks if len(block.samples) or block.lost]
+
+
+def seconds_in(blocks: list[Block]) -> tuple[float, float]:
+    """How much was heard and how much lost."""
+    return sum(len(block.samples) for block in blocks) / RATE, sum(block.lost for block in blocks) / RATE
+
+
+def test_audio_that_never_came_is_lost_though_nobody_told() -> None:
+    stream = Stream()
+    stream.go_on(5, delivers=5)
+
+    stream.go_on(1, delivers=0)
+    blocks = stream.go_on(2, delivers=2)
+
+    assert seconds_in(blocks) == (pytest.approx(2), pytest.approx(1, abs=0.06))
+    assert (blocks[0].lost > 0, blocks[0].reason) == (True, "the device lost audio")
+
+
+def test_audio_that_came_late_and_in_one_go_is_not_lost() -> None:
+    stream = Stream()
+    stream.go_on(5, delivers=5)
+
+    stream.go_on(0.9, delivers=0)
+    blocks = stream.go_on(0.1, delivers=1) + stream.go_on(2, delivers=2)
+
+    assert seconds_in(blocks) == (pytest.approx(3), 0)
+
+
+@pytest.mark.parametrize("pace", [0.97, 1.03])
+def test_a_clock_that_is_a_little_off_loses_nothing(pace: float) -> None:
+    assert seconds_in(Stream().go_on(100, delivers=100 * pace))[1] == 0

@@ -129,7 +129,19 @@ def test_a_device_that_delivers_again_is_heard_again(server: VirtualMicrophone) 
 
         server.feeder.resume()
 
-        assert len(hear(microphone, 0.1))
+        assert next(len(block.samples) for block in microphone.blocks() if len(block.samples))
+
+
+def test_a_stall_that_the_audio_server_tells_nobody_of_is_told_as_a_loss(server: VirtualMicrophone) -> None:
+    with Microphone(AudioSettings()) as microphone:
+        hear(microphone, 1)
+
+        server.feeder.stall()
+        time.sleep(1)
+        server.feeder.resume()
+        lost = next(block.lost for block in microphone.blocks() if block.lost)
+
+    assert 0.8 < lost / RATE < 1.3
 
 
 def test_an_audio_server_that_dies_is_noticed(server: VirtualMicrophone) -> None:
