@@ -11,11 +11,12 @@ BIN := $(VENV)/bin
 INPUTS := setup.cfg setup.py scripts/setup.sh scripts/constraints.txt
 RUNTIME := $(VENV)/.installed
 DEVELOPMENT := $(VENV)/.installed-$(EXTRAS)
+FUZZING := $(VENV)/.installed-dev,fuzz
 
 # No process of ours sends ONNX Runtime's telemetry; kws_app/model/runtime.py says so again before its import.
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help run setup check test bench soak format package install uninstall clean
+.PHONY: help run setup check test bench soak fuzz format package install uninstall clean
 
 help:  ## print the verbs
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -40,6 +41,9 @@ bench: $(DEVELOPMENT)  ## time per frame, memory, start-up
 soak: $(DEVELOPMENT)  ## hours of words and mishaps in minutes: HOURS=24
 	$(BIN)/python -m benchmarks.soak $(HOURS)
 
+fuzz: $(FUZZING)  ## strange configurations, cards, models, requests and recordings: SECONDS=60
+	$(BIN)/python -m scripts.fuzz $(SECONDS)
+
 format: $(DEVELOPMENT)  ## repair format and lint
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
@@ -61,3 +65,6 @@ $(RUNTIME): $(INPUTS)
 
 $(DEVELOPMENT): $(INPUTS)
 	@scripts/setup.sh $(VENV) $(EXTRAS)
+
+$(FUZZING): $(INPUTS)
+	@scripts/setup.sh $(VENV) dev,fuzz

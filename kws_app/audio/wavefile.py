@@ -24,7 +24,10 @@ PACED_BLOCK_SECONDS = 0.08
 
 RATES = range(1_000, 768_001)
 MOST_CHANNELS = 64
-"""Beyond these a header is damaged or hostile: a single block would need gigabytes."""
+"""Beyond these a header is damaged or hostile."""
+
+MOST_VALUES = 2_000_000
+"""In one block, of all channels: 8 MB. At the limits above a second of audio would need two hundred."""
 
 
 class WaveFile:
@@ -92,7 +95,8 @@ class WaveFile:
             )
 
     def _pieces(self) -> Iterator[Samples]:
-        count = max(1, round(self._file.samplerate * self._block_seconds))
+        wanted = round(self._file.samplerate * self._block_seconds)
+        count = max(1, min(wanted, MOST_VALUES // self._file.channels))
         while len(frames := self._read(count)):
             yield self._resampler.push(frames)
         yield self._resampler.flush()

@@ -196,3 +196,10 @@ def test_a_recording_cut_off_in_the_middle_is_read_so_far_or_called_damaged(tmp_
             assert "damaged after" in str(error)  # noqa: PT017 - either end is right
 
     assert 0 < read_so_far < 4 * RATE
+
+
+def test_a_block_of_many_channels_at_a_high_rate_needs_no_hundred_megabytes(tmp_path: Path) -> None:
+    path = tmp_path / "wide.flac"
+    soundfile.write(path, np.zeros((655_350, 8), np.int16), 655_350)
+
+    assert bytes_at_peak(lambda: read(path)) < 50_000_000
