@@ -43,6 +43,7 @@ class Container:
     def __init__(self, shown: dict[Path, str]) -> None:
         self._shown = shown
         self._folder = Path(tempfile.mkdtemp(prefix="container-"))
+        self._nspawn: subprocess.Popen[bytes] | None = None
         self.root, self._changed = self._folder / "root", self._folder / "disk" / "changed"
 
     def __enter__(self) -> Self:
@@ -50,17 +51,20 @@ class Container:
             self._mount()
             self._boot()
         except BaseException:
-            self._remove()
+            self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._nspawn.send_signal(signal.SIGTERM)  # an orderly shutdown
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._nspawn.wait(20)
-        self._nspawn.kill()
-        self._nspawn.wait()
-        self._remove()
+        if self._nspawn is not None:
+            self._nspawn.send_signal(signal.SIGTERM)  # an orderly shutdown
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._nspawn.wait(20)
+            self._nspawn.kill()
+            self._nspawn.wait()
+        for mounted in (self.root, self._folder / "disk"):
+            subprocess.run(["umount", "--lazy", mounted], stderr=subprocess.DEVNULL, check=False)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def run(self, *command: str, check: bool = True, within: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command in it, as root."""
@@ -88,13 +92,14 @@ class Container:
             pytest.skip(f"needs root, systemd-sysv and {', '.join(needed)}")
         disk = self._folder / "disk"
         disk.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_MEGABYTES}m", "tmpfs", disk], check=True)
-        for folder in (self._changed, disk / "work", self.root):
-            folder.mkdir()
         layers = f"lowerdir=/,upperdir={self._changed},workdir={disk / 'work'}"
-        mounted = subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, self.root], capture_output=True)
-        if mounted.returncode:
-            pytest.skip(f"no overlay of this machine's files can be made: {mounted.stderr.decode().strip()}")
+        try:
+            _mount("tmpfs", f"size={SIZE_MEGABYTES}m", disk)
+            for folder in (self._changed, disk / "work", self.root):
+                folder.mkdir()
+            _mount("overlay", layers, self.root)
+        except subprocess.CalledProcessError as error:
+            pytest.skip(f"nothing can be laid over this machine's files: {error.stderr.strip()}")
 
     def _boot(self) -> None:
         for wants in (self.root / "etc/systemd/system").glob("*.wants"):
@@ -113,13 +118,12 @@ class Container:
         with log.open("wb") as output:
             self._nspawn = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + UP_WITHIN_SECONDS
-        while not self._is_up():
+        while not self._is_up(self._nspawn.pid):
             if self._nspawn.poll() is not None or time.monotonic() > deadline:
                 pytest.skip(f"systemd does not boot in a container here: {log.read_text(errors='replace')}")
             time.sleep(POLL_SECONDS)
 
-    def _is_up(self) -> bool:
-        pid = self._nspawn.pid
+    def _is_up(self, pid: int) -> bool:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         if not children or not (self.root / "etc/machine-id").read_text().strip():
             return False
@@ -127,7 +131,7 @@ class Container:
         state = self.run("systemctl", "is-system-running", check=False).stdout.strip()
         return state in ("running", "degraded")
 
-    def _remove(self) -> None:
-        for mounted in (self.root, self._folder / "disk"):
-            subprocess.run(["umount", "--lazy", mounted], stderr=subprocess.DEVNULL)
-        shutil.rmtree(self._folder, ignore_errors=True)
+
+def _mount(kind: str, options: str, place: Path) -> None:
+    command = ["mount", "-t", kind, "-o", options, kind, place]
+    subprocess.run(command, check=True, capture_output=True, text=True)
