@@ -156,8 +156,9 @@ def test_a_score_that_is_no_number_resets_the_model_and_is_an_event(changed_mode
 def _no_number_when_loud(proto: Any) -> None:
     """A frame whose first coefficient is over 60 gives scores that are no numbers."""
     _rename(proto, "scores", "sound_scores")
-    _constants(proto, loud=np.float32([[60.0]]), nothing=np.float32([[np.nan]]), first=np.int64([0]))
+    _constants(proto, loud=np.float32([[60.0]]), negative=np.float32([[-1.0]]), first=np.int64([0]))
     add = proto.graph.node.add
+    add(op_type="Sqrt", input=["negative"], output=["nothing"])
     add(op_type="Gather", input=["features", "first"], output=["level"]).attribute.add(name="axis", type=2, i=1)
     add(op_type="Greater", input=["level", "loud"], output=["is_loud"])
     add(op_type="Where", input=["is_loud", "nothing", "sound_scores"], output=["scores"])

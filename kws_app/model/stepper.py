@@ -16,6 +16,10 @@ from kws_app.model.runtime import RUNTIME_ERRORS, explained, session, shared
 LARGEST_BYTES = 4_000_000
 """Thirty times the largest model we ship; whatever is larger is no step graph."""
 
+TRIAL_STEPS = 10
+LOUD = np.float32(50)
+"""As large as coefficients become."""
+
 INPUTS, OUTPUTS = ("features", "state"), ("scores", "next_state")
 
 
@@ -40,23 +44,29 @@ class Model:
         self.card = _card(self._session)
         self.coefficients, self.state_size = _widths(self._session, self.card)
         self._initial = _initial_state(self.card, self.state_size)
-        self._check_step()
+        self._check_steps()
 
     def stepper(self, batch: int = 1) -> Stepper:
         """*batch* new streams, side by side."""
         initial = np.repeat(self._initial, batch, axis=0)
         return Stepper(self._session, initial, coefficients=self.coefficients, keywords=len(self.card.keywords))
 
-    def _check_step(self) -> None:
-        """Take one step with two streams: what shapes promise is believed when it was seen."""
+    def _check_steps(self) -> None:
+        """Take some steps with two streams, through silence and loud noise: what was promised is believed when seen."""
+        shape = (TRIAL_STEPS, 2, self.coefficients)
+        features = LOUD * np.sin(np.arange(np.prod(shape), dtype=np.float32)).reshape(shape)
+        features[0] = 0
+        stepper = self.stepper(batch=2)
         try:
-            scores = self.stepper(batch=2).step(np.zeros((2, self.coefficients), np.float32))
+            scores = np.stack([stepper.step(frame).copy() for frame in features])
         except NoNumberError as error:
             raise ModelError("gives scores that are no numbers; its weights are damaged") from error
         except RUNTIME_ERRORS as error:
             raise ModelError(explained(error)) from error
         if scores.min() < 0 or scores.max() > 1:
-            raise ModelError(f"gives a score of {scores.max():.3g}; scores must lie between 0 and 1")
+            raise ModelError(
+                f"gives a score of {max(scores.min(), scores.max(), key=abs):.3g}; scores must lie between 0 and 1"
+            )
 
 
 class Stepper:

@@ -216,6 +216,15 @@ def logarithms_for_scores(proto: Any) -> None:
     proto.graph.node[-1].op_type = "Log"
 
 
+def state_that_grows_without_end(proto: Any) -> None:
+    [_, second, *_] = [node for node in proto.graph.node if node.op_type == "Tanh"]
+    second.op_type = "Exp"
+
+
+def scores_beyond_one(proto: Any) -> None:
+    proto.graph.node[-1].op_type = "Identity"
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -231,6 +240,8 @@ def logarithms_for_scores(proto: Any) -> None:
             "its node 'scores' (Sigmoid) is of another library, 'elsewhere', which is refused",
         ),
         (later_operators, "ONNX Runtime refuses it"),
+        (state_that_grows_without_end, "gives scores that are no numbers; its weights are damaged"),
+        (scores_beyond_one, "; scores must lie between 0 and 1"),
         (logarithms_for_scores, "gives scores that are no numbers; its weights are damaged"),
     ],
 )
