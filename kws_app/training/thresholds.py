@@ -17,8 +17,8 @@ from kws_app.training.firing import Seconds
 
 Scores = npt.NDArray[np.float32]
 
-TAIL = 8
-"""Peaks that the tail is fitted to: fewer scatter more, and of many the most are no longer of the tail."""
+TAIL = 20
+"""Peaks that the tail is fitted to."""
 CERTAIN = 1e-6
 """Scores nearer to 0 or 1 are taken for this near: their log-odds are rounding."""
 
