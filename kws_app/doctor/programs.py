@@ -21,7 +21,7 @@ for name in {PACKAGES}:
 LOAD_SECONDS = 60.0
 """Of a small board from a slow card."""
 
-HEAR_SECONDS = 30.0
+HEAR_SECONDS = 25.0
 """Far more than listening takes; PortAudio can hang for ever."""
 
 SPINS = 0.5

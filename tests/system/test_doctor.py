@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.system.daemon import Daemon
+from tests.system.faults.broken_card import broken_card
 from tests.system.virtual_microphone import DEVICES, VirtualMicrophone
 
 
@@ -22,11 +23,11 @@ def microphone() -> Iterator[VirtualMicrophone]:
         yield microphone
 
 
-def examined(microphone: VirtualMicrophone, config: Path) -> dict[str, dict[str, Any]]:
+def examined(microphone: VirtualMicrophone, config: Path, **environment: str) -> dict[str, dict[str, Any]]:
     """The checks by name."""
     ended = subprocess.run(
         [sys.executable, "-m", "kws_app", "doctor", "--json", "-c", config],
-        env=microphone.environment(),
+        env=microphone.environment() | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -93,6 +94,30 @@ def test_a_device_that_is_not_there_is_told_with_those_that_are(
     assert check["verdict"] == "problem"
     assert 'no input device named "ReSpeaker"' in check["seen"]
     assert check["remedy"] == "set audio.device to one of: Virtual Microphone, default"
+
+
+def test_a_card_that_another_program_holds_is_a_problem(
+    microphone: VirtualMicrophone, config_file: Path, tmp_path: Path
+) -> None:
+    """PortAudio leaves it out of its list, or does not open it."""
+    card = broken_card(tmp_path)
+    card.is_busy = True
+
+    checks = examined(microphone, config_file, **card.environment)
+
+    assert "problem" in (checks["device"]["verdict"], checks["sound"]["verdict"])
+
+
+def test_a_card_that_hangs_does_not_hang_the_doctor(
+    microphone: VirtualMicrophone, config_file: Path, tmp_path: Path
+) -> None:
+    card = broken_card(tmp_path)
+    card.close_hangs = True
+
+    checks = examined(microphone, config_file, **card.environment)
+
+    found = [checks[name]["seen"] for name in ("device", "sound") if checks[name]["verdict"] == "problem"]
+    assert found in (["the device hangs"], ["kws-app devices does not come to an end: it says nothing"])
 
 
 def test_no_device_at_all_is_a_problem(microphone: VirtualMicrophone, config_file: Path) -> None:
