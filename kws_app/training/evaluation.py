@@ -51,13 +51,19 @@ class Evaluation:
 
     def threshold(self, keyword: str, rate: float) -> float:
         """The loosest threshold with at most *rate* false alarms an hour; with a margin, what promises as few."""
-        smoothed = np.concatenate([self.smoothed(stream, keyword) for stream in self._negatives])
-        budget = rate * self.manifest.hours / self.margin
+        allowed = rate * self.manifest.hours
+        loosest = self._counted(keyword, allowed)
         peaks = np.sort(np.concatenate([self.peaks(stream, keyword) for stream in self._negatives]))[::-1]
-        if self.margin == 1 or budget >= thresholds.TAIL or len(peaks) < 2:
-            return thresholds.counted(smoothed, lambda at: self.alarms(keyword, at), budget)
-        # One odd peak among a few hours decides what is counted; the tail that it is the end of is steadier.
-        return thresholds.extended(peaks, budget)
+        if self.margin == 1 or len(peaks) < 2:
+            return loosest
+        # Without an alarm here, about one is to be expected in as many hours elsewhere: no need to be stricter if
+        # that is allowed. And what is counted here is never too strict.
+        strictest = self._counted(keyword, allowed / self.margin) if allowed >= 1 else 1.0
+        return float(np.clip(thresholds.extended(peaks, allowed / self.margin), loosest, strictest))
+
+    def _counted(self, keyword: str, budget: float) -> float:
+        smoothed = np.concatenate([self.smoothed(stream, keyword) for stream in self._negatives])
+        return thresholds.counted(smoothed, lambda at: self.alarms(keyword, at), budget)
 
     def alarms(self, keyword: str, threshold: float) -> int:
         """False alarms on all negatives."""
