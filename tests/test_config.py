@@ -187,7 +187,7 @@ def test_a_model_in_a_folder_that_this_user_may_not_enter_is_not_replaced_by_ano
     config = load_config(tmp_path / "config.yaml")
 
     with nobody():
-        assert config.model_path == tmp_path / "models" / "computer.onnx"
+        assert config.model_path == tmp_path / "models" / "wakewords-en.onnx"
 
 
 def paths(section: Any, path: str = "") -> Iterator[str]:

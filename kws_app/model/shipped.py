@@ -8,7 +8,7 @@ from pathlib import Path
 SHIPPED = (Path(__file__).parents[2], Path(sys.prefix) / "share" / "kws-app")
 """What ``models/`` and ``examples/`` are in: a checkout, and an installation."""
 
-DEFAULT_MODEL = "models/computer.onnx"
+DEFAULT_MODEL = "models/wakewords-en.onnx"
 
 
 def find_shipped(path: str, *folders: Path) -> Path:

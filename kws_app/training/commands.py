@@ -23,7 +23,7 @@ def add_train(subparsers: Any) -> None:
         "train",
         help="compose scenes and train a recipe's model",
         description="Compose scenes from recordings and train. Started again, it goes on where it stopped.",
-        epilog="example: kws-train train computer --data DATA --synthetic SPEECH --work runs/computer",
+        epilog="example: kws-train train wakewords-en --data DATA --synthetic SPEECH --work runs/wakewords-en",
     )
     parser.add_argument("recipe", help="name of a shipped recipe, or a .yaml file")
     parser.add_argument("--data", type=Path, required=True, help="folder with wakewords, speech_commands, background")
@@ -114,7 +114,7 @@ def add_export(subparsers: Any) -> None:
         "export",
         help="write a trained run as an int8 ONNX step graph with its card",
         description="Write the run's averaged network. Refuses if the file's scores differ from the network's.",
-        epilog="example: kws-train export computer --work runs/computer --out models/computer.onnx --measured dev.json",
+        epilog="example: kws-train export wakewords-en --work runs/wakewords-en --out six.onnx --measured dev.json",
     )
     parser.add_argument("recipe", help="name of a shipped recipe, or a .yaml file")
     parser.add_argument("--work", type=Path, required=True, help="folder of the run")

@@ -27,8 +27,8 @@ def add_parser(subparsers: Any) -> None:
         help="misses and false alarms of a model on long streams",
         description="Judge a model on the streams of a manifest, with the daemon's own pipeline. Thresholds are chosen "
         "on a manifest whose split is dev; on one whose split is test, the card's own are judged.",
-        epilog="example: kws-train evaluate --stream STREAMS/truth.json --model models/computer.onnx --json dev.json "
-        "--page dev",
+        epilog="example: kws-train evaluate --stream STREAMS/truth.json --model models/wakewords-en.onnx "
+        "--json dev.json --page dev",
     )
     parser.add_argument("--stream", type=Path, required=True, metavar="MANIFEST", help="JSON manifest of streams")
     parser.add_argument("--model", type=Path, required=True, help="the .onnx file")

@@ -38,7 +38,7 @@ def test_its_json_has_all_that_programs_read_and_times_that_people_read() -> Non
         hooks={"queued": 0, "ok": 1, "failed": 0, "dropped": 0},
         mute="no_events",
         muted_until=None,
-        model="models/computer.onnx",
+        model="models/wakewords-en.onnx",
         config=None,
         version="0.1.0",
         uptime=1.0,

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 from tests.system.daemon import Daemon
 from tests.system.virtual_microphone import VirtualMicrophone
 
-MODEL = ROOT / "models" / "computer.onnx"
+MODEL = ROOT / "models" / "wakewords-en.onnx"
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def daemon(tmp_path: Path, microphone: VirtualMicrophone, tiny_model: Path) -> I
         yield daemon
 
 
-@pytest.mark.skipif(not MODEL.exists(), reason="models/computer.onnx is not there yet")
+@pytest.mark.skipif(not MODEL.exists(), reason="models/wakewords-en.onnx is not there yet")
 def test_computer_spoken_into_the_microphone_runs_the_command(tmp_path: Path, microphone: VirtualMicrophone) -> None:
     sentence, _ = soundfile.read(ROOT / "examples" / "computer.flac", dtype="int16")
 

@@ -14,7 +14,7 @@ from kws_app.training.cli import main
 def test_a_recipe_that_does_not_exist_ends_with_a_sentence_and_78(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "compter", "--data", "nowhere", "--work", "nowhere"]) == 78
 
-    assert "no such recipe; there are computer" in capsys.readouterr().err
+    assert "no such recipe; there are wakewords-en" in capsys.readouterr().err
 
 
 def test_a_recipe_that_is_no_text_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,7 +25,7 @@ def test_a_recipe_that_is_no_text_is_a_sentence(tmp_path: Path, capsys: pytest.C
 
 
 def test_a_run_that_is_not_there_is_a_sentence_and_66(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["export", "computer", "--work", str(tmp_path), "--out", str(tmp_path / "model.onnx")]) == 66
+    assert main(["export", "wakewords-en", "--work", str(tmp_path), "--out", str(tmp_path / "model.onnx")]) == 66
 
     assert capsys.readouterr().err == f"{tmp_path}/checkpoint.pt: No such file or directory\n"
 
@@ -35,5 +35,5 @@ def test_a_run_that_cannot_have_its_folder_is_a_sentence_and_73(
 ) -> None:
     (tmp_path / "file").touch()
 
-    assert main(["train", "computer", "--data", str(tmp_path), "--work", str(tmp_path / "file")]) == 73
+    assert main(["train", "wakewords-en", "--data", str(tmp_path), "--work", str(tmp_path / "file")]) == 73
     assert capsys.readouterr().err == f"{tmp_path}/file/scenes: Not a directory\n"
