@@ -76,7 +76,7 @@ def test_every_mistake_of_the_configuration_is_told(tmp_path: Path, config_file:
 def test_a_good_configuration_is_named_with_its_model(tmp_path: Path, config_file: Path) -> None:
     check = programs.configuration(machine(tmp_path), "-c", str(config_file))
 
-    assert (check.verdict, check.seen) == (Verdict.OK, f"{config_file}; model computer")
+    assert (check.verdict, check.seen) == (Verdict.OK, f"{config_file}; model wakewords-en")
 
 
 def test_sound_that_is_plausible_is_well(tmp_path: Path) -> None:

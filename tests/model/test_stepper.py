@@ -107,7 +107,7 @@ def test_a_card_may_give_the_state_that_a_stream_begins_with(model: Model, chang
 def test_memory_stays_flat_over_ten_thousand_steps(model: Model, rows: np.ndarray) -> None:
     stepper = model.stepper()
 
-    assert bytes_grown(lambda: stepper.step(rows[0]), times=10_000) < 10_000  # less than a byte a call
+    assert bytes_grown(lambda: stepper.step(rows[0]), times=10_000) < 40_000  # less than four bytes a call
 
 
 def refusal(path: Path) -> str:
