@@ -52,11 +52,6 @@ def _use_directories(environment: pytest.MonkeyPatch, folder: Path) -> None:
     environment.setenv("STATE_DIRECTORY", str(folder / "state"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Open microphones in this process before any other test does: ALSA keeps the first configuration that it reads."""
-    items.sort(key=lambda item: item.path != ROOT / "tests" / "system" / "test_microphone.py")
-
-
 @pytest.fixture(scope="session")
 def tiny_model() -> Path:
     """A real GhostRNN of 7 kB that hears two words, "rise" and "fall"; scripts/make_tiny_model.py trained it."""
