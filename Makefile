@@ -33,9 +33,7 @@ check: $(DEVELOPMENT)  ## format, lint, types, floors: changes nothing
 	$(BIN)/lint-imports --no-logo
 
 test: $(DEVELOPMENT)  ## the suite, with coverage of kws_app
-	# PortAudio and ALSA keep what they read for the life of a process: who opens one in the tests' own gets a fresh one.
-	$(BIN)/pytest --cov= tests/system/test_microphone.py
-	$(BIN)/pytest --cov= --cov-append --ignore=tests/system/test_microphone.py
+	$(BIN)/pytest --cov
 
 bench: $(DEVELOPMENT)  ## time per frame, memory, start-up
 	$(BIN)/python -m benchmarks

@@ -7,6 +7,9 @@ seed.
 from __future__ import annotations
 
 import io
+import sys
+from importlib import import_module
+from types import ModuleType
 
 import numpy as np
 import scipy.fft
@@ -66,8 +69,7 @@ def through_opus(audio: Audio) -> Audio:
 
 def simulated_rooms(rng: np.random.Generator, count: int, *, metres: tuple[float, float] = (0.5, 4.5)) -> list[Audio]:
     """Responses of shoebox rooms by the image method: RT60 0.2-0.7 s, talker *metres* away, direct sound first."""
-    import pyroomacoustics  # heavy, and only scenes need it
-
+    pyroomacoustics = _pyroomacoustics()
     responses: list[Audio] = []
     while len(responses) < count:
         size = rng.uniform([2.5, 2.5, 2.3], [8.0, 6.0, 3.2])
@@ -87,6 +89,20 @@ def simulated_rooms(rng: np.random.Generator, count: int, *, metres: tuple[float
         room.compute_rir()
         responses.append(direct_sound_first(np.asarray(room.rir[0][0], np.float32)))
     return responses
+
+
+def _pyroomacoustics() -> ModuleType:
+    """The room simulator, loaded late: it is heavy, and only scenes need it.
+
+    Where sounddevice is installed it would load that, too, and this starts PortAudio when it is imported.
+    """
+    hidden = {} if "sounddevice" in sys.modules else {"sounddevice": None}
+    sys.modules.update(hidden)  # type: ignore[arg-type]  # None: not to be imported
+    try:
+        return import_module("pyroomacoustics")
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def direct_sound_first(response: Audio) -> Audio:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("pyroomacoustics", reason="the training extra is not installed")
+pytest.importorskip("torch", reason="the training extra is not installed")
 
 from kws_app.arrays import RATE, Audio
 from kws_app.training import augment
+from tests.conftest import modules_loaded_by
 
 
 def tone(hertz: float, seconds: float = 1.0) -> Audio:
@@ -75,3 +76,12 @@ def test_tempo_moves_the_length_and_leaves_the_pitch(factor: float) -> None:
 
     assert len(stretched) == pytest.approx(RATE / factor, abs=480)
     assert strongest(stretched) == pytest.approx(1000, abs=3)
+
+
+def test_rooms_are_simulated_without_starting_the_sound_system() -> None:
+    program = """
+import numpy as np
+from kws_app.training.augment import simulated_rooms
+assert len(simulated_rooms(np.random.default_rng(0), 1)) == 1
+"""
+    assert modules_loaded_by(program) & {"pyroomacoustics", "sounddevice"} == {"pyroomacoustics"}
