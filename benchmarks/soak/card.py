@@ -9,14 +9,13 @@ import numpy as np
 
 from benchmarks.soak.room import Room
 from kws_app.arrays import RATE, Samples
-from kws_app.audio.capture import HISTORY_SECONDS, Delivery
+from kws_app.audio.capture import DEVICE_LOST, HISTORY_SECONDS, Delivery
 from kws_app.audio.microphone import LOOK_UP_SECONDS, AudioSettings
 from kws_app.audio.ring import Ring
 from kws_app.audio.source import NOTHING, Block
 from kws_app.errors import MicrophoneError
 
 NAME = "simulated card"
-LOST = "the device lost audio"
 
 
 class SimulatedCard:
@@ -65,4 +64,4 @@ class SimulatedCard:
         before = self.delivery
         overflows = before.overflows + (lost > 0)
         self.delivery = Delivery(before.frames + len(samples), self._room.now(), overflows)
-        return Block(samples, lost=lost, reason=LOST if lost else None)
+        return Block(samples, lost=lost, reason=DEVICE_LOST if lost else None)

@@ -19,7 +19,7 @@ LARGE_BYTES = 128 * 1024
 """glibc's own beginning: larger blocks go back to the system when they are freed. Left alone it moves the limit up with
 each one, to 32 MB, and what is opened and closed for months leaves holes among the rest."""
 
-MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r-(.)p \S+ \S+ [1-9]\d* ")
+MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r-.p \S+ \S+ [1-9]\d* ")
 """A line of /proc/self/smaps: private, not writable, of a file."""
 
 

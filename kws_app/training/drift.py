@@ -23,7 +23,7 @@ from kws_app.pipeline import KeywordSettings
 from kws_app.trace import trace_of
 from kws_app.training.data import read_recording
 from kws_app.training.evaluation import Evaluation
-from kws_app.training.firing import HIT_SECONDS, firing_times
+from kws_app.training.firing import HIT_SECONDS, firing_times, match
 from kws_app.training.intervals import wilson
 from kws_app.training.manifest import Stream, Word
 from kws_app.training.spread import Spread
@@ -120,8 +120,8 @@ def hear(before: Before, stream: Stream, reel: Sequence[Path], model_path: Path,
     for number, word in enumerate(stream.words):
         moved = _moved(word, before.seconds * (number + 1 if before.each else 1))
         window = (traced.times >= moved.start) & (traced.times <= moved.end + HIT_SECONDS)
-        found = bool(np.any((fired >= moved.start) & (fired <= moved.end + HIT_SECONDS)))
-        heard.append(Heard(word.clip, found, float(smoothed[window].max(initial=0))))
+        (outcome,) = match(fired, [moved])
+        heard.append(Heard(word.clip, outcome.delay is not None, float(smoothed[window].max(initial=0))))
     return heard
 
 
