@@ -7,13 +7,11 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 
-from kws_app.daemon.status import Tally, cpu_percent, rss_bytes
+from kws_app.daemon.status import Status, Tally, cpu_percent, rss_bytes
 from kws_app.events import AudioLost, Detection, NearMiss
 from tests.conftest import ROOT
-from tests.daemon.simulated_service import SimulatedService
 
 PROMISED = {
     *("state", "since", "device", "rate", "frames", "seconds_since_last_frame", "lag_seconds", "level_dbfs"),
@@ -23,8 +21,28 @@ PROMISED = {
 
 
 def test_its_json_has_all_that_programs_read_and_times_that_people_read() -> None:
-    since = datetime(2026, 3, 1, 12, 41, 7, tzinfo=UTC)
-    status = replace(SimulatedService().status(), since=since, seconds_since_last_frame=0.0123456)
+    status = Status(
+        state="muted",
+        reason="no events",
+        since=datetime(2026, 3, 1, 12, 41, 7, tzinfo=UTC),
+        device="default",
+        rate=48_000,
+        frames=7,
+        seconds_since_last_frame=0.0123456,
+        lag_seconds=0.0,
+        level_dbfs=-60.0,
+        noise_floor_dbfs=-62.0,
+        gaps=0,
+        overflows=0,
+        keywords={"computer": {"detections": 1, "near_misses": 0}},
+        hooks={"queued": 0, "ok": 1, "failed": 0, "dropped": 0},
+        mute="no_events",
+        muted_until=None,
+        model="models/wakewords-en.onnx",
+        config=None,
+        version="0.1.0",
+        uptime=1.0,
+    )
 
     said = json.loads(json.dumps(status.as_dict()))
 
