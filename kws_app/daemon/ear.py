@@ -76,8 +76,6 @@ class Ear:
         is_released: whether no source is open, on request.
     """
 
-    source: Source
-
     def __init__(
         self,
         audio: AudioSettings,
@@ -92,6 +90,8 @@ class Ear:
         self._recording, self._new_device, self._new_clock = recording, new_device, new_clock
         self._clock, self._meter = new_clock(), Meter()
         self._open = ExitStack()
+        self.source: Source = Released(self._clock)
+        self._overflows = 0  # of the sources before
         self._microphone: Supervisor | None = None  # the last one, which knows the device's name
         self._begin = 0
         self.heard_at: float | None = None
@@ -141,6 +141,11 @@ class Ear:
         return None if self.heard_at is None else self._clock.now() - self.heard_at
 
     @property
+    def overflows(self) -> int:
+        """How often a source said that it lost audio, since the beginning."""
+        return self._overflows + self.source.overflows
+
+    @property
     def seconds(self) -> float:
         """Since the beginning, what was lost included."""
         return self.pipeline.position / RATE
@@ -161,8 +166,11 @@ class Ear:
         Raises:
             MicrophoneError: the other microphone does not open; nothing has changed.
         """
-        if self._recording is None and not self.is_released and audio != self._audio:
-            self._exchange_source(audio)
+        if audio != self._audio:
+            if self._recording is None and not self.is_released:
+                self._exchange_source(audio)
+            else:
+                self._microphone = None  # what it knows is another device's name
         self._audio = audio
         self._run_in(pipeline)
         self.pipeline = pipeline
@@ -176,6 +184,7 @@ class Ear:
             self.heard_at = self._clock.now()
 
     def _enter(self, source: Source) -> None:
+        self._overflows += self.source.overflows
         self.source = self._open.enter_context(source)
         self._begin = self.pipeline.position
 

@@ -141,7 +141,7 @@ class Service:
             level_dbfs=level.level_dbfs,
             noise_floor_dbfs=level.noise_floor_dbfs,
             gaps=self._tally.gaps,
-            overflows=ear.source.overflows,
+            overflows=ear.overflows,
             keywords={keyword: self._tally.of(keyword) for keyword in ear.pipeline.thresholds},
             hooks=self._runner.summary,
             mute=None if mute is None else "released" if mute.release else "no_events",

@@ -119,7 +119,7 @@ class Supervisor:
             HungError: it cannot be given back in the time that there is.
         """
         self._is_closed = True
-        self._device = None
+        self._let_go()
         if self._errand is not None and self._errand.is_hung:
             return  # which was said already
         Errand("closing the microphone", self._give_back_newest, limit_seconds=LAST_CLOSE_SECONDS).wait()
@@ -181,14 +181,18 @@ class Supervisor:
             yield NOTHING  # so that it is told, however soon it is over
 
     def _give_back(self, device: Device) -> Iterator[Block]:
-        self._overflows += device.delivery.overflows
-        self._device, self._interruption = None, self.deaf
+        self._let_go()
+        self._interruption = self.deaf
         closing = self._errand = Errand(f"closing {device.description}", device.close, limit_seconds=CLOSE_SECONDS)
         for _ in closing.looks():
             self._pass_time()
             yield NOTHING
         if closing.error is not None:
             logger.debug("%s failed", closing.name, exc_info=closing.error)
+
+    def _let_go(self) -> None:
+        """Have no device any more, and keep what it counted."""
+        self._overflows, self._device = self.overflows, None
 
     def _open_when_due(self) -> Iterator[Block]:
         while not self._patience.is_due(self._clock.now()):
