@@ -13,7 +13,8 @@ Normalisation is part of the network, so that the daemon cannot differ from the 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from kws_app.features.mfcc import MfccSettings, dct, lifter
 from kws_app.schema import setting
 from kws_app.training.cells import GRU, LONGEST_MEMORY, Cell, FastGRNN, GhostRNN
+from kws_app.training.compression import MatrixSettings, factors
 
 CLAMP = 6.0
 RISE_SECONDS, FALL_SECONDS = 0.1, 3.0
@@ -29,17 +31,46 @@ PHONE_HEAD = "phones."
 """How the parameters of the second head begin."""
 
 
+CELLS = ("GhostRNN", "GhostFastGRNN", "RNN", "FastRNN", "FastGRNN", "GRU", "LSTM")
+FILLERS = ("_unknown_", "_silence_")
+"""What a softmax tells apart beside the keywords; nobody waits for these."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopSettings:
+    """The matrices of the layers above the first."""
+
+    W: MatrixSettings = field(default_factory=MatrixSettings)
+    U: MatrixSettings = field(default_factory=MatrixSettings)
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """Which cells, and how many units."""
+    """Which cells, how many units, and how their matrices are stored."""
 
-    cell: str = setting("GhostRNN", one_of=("GhostRNN", "FastGRNN", "GRU"), help="recurrent cell")
+    cell: str = setting("GhostRNN", one_of=CELLS, help="recurrent cell")
     hidden: int = setting(160, between=(4, 1024), help="units a layer, ghosts included")
     layers: int = setting(1, between=(1, 4), help="cells on top of one another")
-    ratio: int = setting(2, between=(2, 8), help="GhostRNN: units to intrinsic units")
+    ratio: int = setting(2, between=(2, 8), help="ghosted cells: units to intrinsic units")
+    phi: str = setting("dense", one_of=("dense", "diagonal"), help="ghosted cells: matrix of the cheap operation")
+    phi_activation: str = setting("tanh", one_of=("tanh", "relu", "linear"), help="ghosted cells: what follows it")
+    fastrnn_alpha: str = setting(
+        "scalar", one_of=("scalar", "vector"), help="FastRNN: one alpha and beta, or one a unit"
+    )
+    W: MatrixSettings = field(default_factory=MatrixSettings)
+    U: MatrixSettings = field(default_factory=MatrixSettings)
+    top: TopSettings | None = setting(None, help="other forms for the layers above the first; as below")
+    across_layers: bool = setting(False, help="a layer reads what the shared factor makes of the units below it")
+    piecewise_linear: bool = setting(False, help="straight lines for sigmoid and tanh, for processors without floats")
+    head: str = setting("sigmoid", one_of=("sigmoid", "softmax"), help="a score a keyword, or one of all, or fillers")
     stack: int = setting(1, between=(1, 8), help="frames that a step takes side by side; it runs once for all of them")
     depth: float = setting(5.0, between=(1, 50), help="log energy below the level at which the bottom lies; 5 is 22 dB")
     floor: float = setting(3.0, between=(-36, 20), help="log energy added to every band; 3 is -80 dBFS of white noise")
+
+    def matrices(self, layer: int) -> dict[str, MatrixSettings]:
+        """How the matrices ``W`` and ``U`` of a layer, counted from 0, are stored."""
+        at = self.top if self.top is not None and layer else self
+        return {"W": at.W, "U": at.U}
 
 
 class Front(nn.Module):
@@ -87,7 +118,7 @@ class Front(nn.Module):
 
 
 class Network(nn.Module):
-    """Features to one logit a keyword, with all carried state packed in one tensor.
+    """Features to one logit a keyword, and one a filler behind a softmax, with all carried state packed in one tensor.
 
     Args:
         mfcc: the features it is fed with.
@@ -98,6 +129,7 @@ class Network(nn.Module):
 
     def __init__(self, mfcc: MfccSettings, settings: NetworkSettings, keywords: int, *, phones: int = 0) -> None:
         super().__init__()
+        self.settings = settings
         self.front = Front(mfcc, settings)
         cells: list[Cell] = []
         width = settings.stack * mfcc.nfilt
@@ -105,9 +137,11 @@ class Network(nn.Module):
             cells.append(make_cell(settings, width))
             width = cells[-1].outputs
         self.cells = nn.ModuleList(cells)
-        self.head = nn.Linear(width, keywords)
-        # Words are rare: start from a low score, or the first steps are spent on learning that alone.
-        nn.init.constant_(self.head.bias, -4.0)
+        self.fillers = len(FILLERS) if settings.head == "softmax" else 0
+        self.head = nn.Linear(width, keywords + self.fillers)
+        if settings.head == "sigmoid":
+            # Words are rare: start from a low score, or the first steps are spent on learning that alone.
+            nn.init.constant_(self.head.bias, -4.0)
         self.phones = nn.Linear(width, phones) if phones else None
 
     @property
@@ -134,11 +168,24 @@ class Network(nn.Module):
         return torch.zeros(batch, sum(self.parts))
 
     def forward(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits ``(steps, batch, keywords)`` of ``(steps, batch, stack * numcep)``, and the next state."""
+        """Return logits ``(steps, batch, outputs)`` of ``(steps, batch, stack * numcep)``, and the next state."""
         level, rest = state.split([1, state.shape[1] - 1], dim=1)
         x, level = self.front(features, level)
         x, rest = self.trunk(x, rest)
         return self.head(x), torch.cat([level, rest], dim=1)
+
+    def scores(self, logits: Tensor) -> Tensor:
+        """Logits to scores in 0..1, one a keyword and then one a filler."""
+        return torch.sigmoid(logits) if self.settings.head == "sigmoid" else torch.softmax(logits, dim=-1)
+
+    def thinned(self) -> Iterator[tuple[str, nn.Parameter, float]]:
+        """The parameters of which the settings keep only a share: name, parameter, share."""
+        named = dict(self.named_parameters())
+        for layer in range(len(self.cells)):
+            for matrix, settings in self.settings.matrices(layer).items():
+                for name in factors(named, f"cells.{layer}", matrix):
+                    if settings.kept < 1:
+                        yield name, named[name], settings.kept
 
     def trunk(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """What the heads read, from normalised bands; the state is that of the cells alone."""
@@ -157,7 +204,9 @@ def make_cell(settings: NetworkSettings, width: int) -> Cell:
             return GhostRNN(width, settings.hidden, r=settings.ratio, memory=memory)
         case "GRU":
             return GRU(width, settings.hidden, memory=memory)
-    return FastGRNN(width, settings.hidden)
+        case "FastGRNN":
+            return FastGRNN(width, settings.hidden)
+    raise NotImplementedError(settings.cell)
 
 
 def inverse_dct(mfcc: MfccSettings) -> np.ndarray:
