@@ -125,9 +125,9 @@ def add_export(subparsers: Any) -> None:
 
 def export_run(args: argparse.Namespace) -> int:
     """Write the model of a run."""
+    from kws_app.training.checkpoint import read_checkpoint
     from kws_app.training.export import export
     from kws_app.training.lanes import steps_of
-    from kws_app.training.train import read_checkpoint
 
     recipe = read_recipe(args.recipe)
     network = read_checkpoint(args.work / "checkpoint.pt", recipe)

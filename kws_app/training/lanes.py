@@ -6,14 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from kws_app.arrays import Coefficients
 from kws_app.training.losses import TargetMaker, Targets
-from kws_app.training.phones import UNKNOWN, Phones
+from kws_app.training.phones import UNKNOWN
 from kws_app.training.recipe import Recipe
 from kws_app.training.remix import Remix, RemixSettings
 from kws_app.training.scenes import Shard
+
+CPU = torch.device("cpu")
+LONGEST_TAIL_SECONDS = 6.0
+"""After its end a word can mask at most this much (``LossSettings.masked_after_seconds``, and a step)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +29,9 @@ class Chunk:
     ``phones`` is int64 ``(steps, lanes)``: the phone in the middle of the step's last frame, the recipe's delay ago.
     """
 
-    features: torch.Tensor
+    features: Tensor
     targets: Targets
-    phones: torch.Tensor
+    phones: Tensor
 
 
 def steps_of(frames: Coefficients, stack: int) -> Coefficients:
@@ -40,28 +46,35 @@ class Lanes:
         scenes: which of the shard's scenes.
         lanes: how many side by side; fewer if there are not so many scenes.
         remix: how the scenes are changed every epoch, if at all.
+        device: where features and phones are kept, and chunks are made. Which are drawn does not depend on it.
     """
 
     def __init__(
-        self, recipe: Recipe, shard: Shard, scenes: range, *, lanes: int, remix: RemixSettings | None = None
+        self,
+        recipe: Recipe,
+        shard: Shard,
+        scenes: range,
+        *,
+        lanes: int,
+        remix: RemixSettings | None = None,
+        device: torch.device = CPU,
     ) -> None:
-        self._features, self._phones, self._scenes = shard.features, shard.phones, np.array(scenes)
+        self._scenes, self._device = np.array(scenes), device
+        self._features = torch.from_numpy(shard.features).to(device)
+        self._phones = torch.from_numpy(shard.phones).to(device)
         self._lanes = min(lanes, len(scenes))
         self._stack, self._hop = recipe.network.stack, recipe.step_seconds
         self._steps = round(recipe.schedule.chunk_seconds / self._hop)
         self._length = shard.features.shape[1] // self._stack
         """Steps of a scene."""
         self._delay = round(recipe.loss.phone_delay_seconds / recipe.features.winstep)
-        self._keywords = len(recipe.keywords)
         self._maker = TargetMaker(
-            recipe.loss, hop_seconds=self._hop, frame_seconds=recipe.step_reach_seconds, keywords=self._keywords
+            recipe.loss, hop_seconds=self._hop, frame_seconds=recipe.step_reach_seconds, keywords=len(recipe.keywords)
         )
-        self._words: dict[int, list[tuple[int, float, float]]] = {}
-        for scene, keyword, start, end in shard.events.tolist():
-            seconds = (start / recipe.features.samplerate, end / recipe.features.samplerate)
-            self._words.setdefault(scene, []).append((keyword, *seconds))
-        wordless = np.array([scene for scene in scenes if scene not in self._words])
-        self._remix = remix and Remix(remix, recipe.features, shard.features, wordless)
+        self._events = shard.events
+        self._seconds = shard.events[:, 2:] / recipe.features.samplerate
+        wordless = np.setdiff1d(self._scenes, shard.events[:, 0])
+        self._remix = remix and Remix(remix, recipe.features, self._features, wordless)
 
     @property
     def chunks(self) -> int:
@@ -73,40 +86,51 @@ class Lanes:
     def lanes(self) -> int:
         return self._lanes
 
+    @property
+    def steps(self) -> int:
+        """Steps of a chunk."""
+        return self._steps
+
     def epoch(self, rng: np.random.Generator) -> Iterator[Chunk]:
         """The epoch's chunks in order; lane ``i`` of one goes on in lane ``i`` of the next."""
         scenes = len(self._scenes) // self._lanes
         order = rng.permutation(self._scenes)[: scenes * self._lanes].reshape(self._lanes, scenes)
         first = int(rng.integers(self._steps))
         mix = self._remix.draw(rng, order) if self._remix else None
+        words, scene_of = self._words_in(order), torch.from_numpy(order).to(self._device)
         for chunk in range(self.chunks):
             steps = np.arange(first, first + self._steps) + chunk * self._steps
             place = steps // self._length
-            scene = order[:, place].T  # (steps, lanes)
             frames = (steps % self._length)[:, np.newaxis] * self._stack + np.arange(self._stack)
-            features = torch.from_numpy(self._features[scene[:, :, np.newaxis], frames[:, np.newaxis]])
+            there = torch.from_numpy(frames).to(self._device)
+            features = self._features[scene_of[:, place].T[:, :, None], there[:, None]]
             if self._remix and mix:
-                features = self._remix.apply(mix, features, place, frames)
-            targets = self._maker.make(self._words_in(order, steps[0]), self._steps, self._lanes)
-            phones = torch.from_numpy(self._phones_at(order, steps).astype(np.int64))
-            yield Chunk(features.flatten(2), targets, phones)
+                features = self._remix.apply(mix, features, place, there)
+            targets = self._targets(words, steps[0])
+            yield Chunk(features.flatten(2), targets.to(self._device), self._phones_at(scene_of, steps))
 
-    def _phones_at(self, order: np.ndarray, steps: np.ndarray) -> Phones:
+    def _phones_at(self, scene_of: Tensor, steps: npt.NDArray[np.int64]) -> Tensor:
         """The phones ``(steps, lanes)`` to be known at *steps*; what was before the first scene is unknown."""
         scene_frames = self._length * self._stack
-        frames = steps * self._stack + self._stack - 1 - self._delay
-        inside = np.maximum(frames, 0)
-        phones = self._phones[order[:, inside // scene_frames], inside % scene_frames].T
-        return np.where(frames[:, np.newaxis] < 0, np.uint8(UNKNOWN), phones)
+        frames = torch.from_numpy(steps * self._stack + self._stack - 1 - self._delay).to(self._device)
+        inside = frames.clamp(min=0)
+        phones = self._phones[scene_of[:, inside // scene_frames], inside % scene_frames].T.long()
+        return phones.masked_fill(frames[:, None] < 0, UNKNOWN)
 
-    def _words_in(self, order: np.ndarray, first: int) -> list[tuple[int, int, float, float]]:
-        """(lane, keyword, start, end) of the words that may touch the chunk, in seconds from its first step."""
-        found, length = [], self._length
-        nearby = range(max(0, first // length - 1), min(order.shape[1], (first + self._steps) // length + 1))
-        for lane in range(self._lanes):
-            for position in nearby:
-                shift = (position * length - first) * self._hop
-                for keyword, start, end in self._words.get(int(order[lane, position]), ()):
-                    if end + shift > -2.0 and start + shift < self._steps * self._hop:
-                        found.append((lane, keyword, start + shift, end + shift))
-        return found
+    def _words_in(self, order: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """All words of an epoch: rows of lane, keyword, start and end, in seconds from the lanes' beginning."""
+        lane_of = np.full(order.max() + 1, -1)
+        place_of = np.zeros_like(lane_of)
+        lane_of[order] = np.arange(order.shape[0])[:, np.newaxis]
+        place_of[order] = np.arange(order.shape[1])
+        known = self._events[:, 0] < len(lane_of)
+        scene, keyword = self._events[known, :2].T
+        begins = place_of[scene, np.newaxis] * self._length * self._hop
+        rows = np.column_stack([lane_of[scene], keyword, self._seconds[known] + begins])
+        return rows[rows[:, 0] >= 0]
+
+    def _targets(self, words: npt.NDArray[np.float64], first: int) -> Targets:
+        """Of the chunk that begins with the step *first*."""
+        begins, ends = first * self._hop, (first + self._steps) * self._hop
+        near = words[(words[:, 3] > begins - LONGEST_TAIL_SECONDS) & (words[:, 2] < ends)]
+        return self._maker.make(near - [0, 0, begins, begins], self._steps, self._lanes)

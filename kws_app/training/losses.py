@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, softplus
@@ -88,31 +89,38 @@ class TargetMaker:
         self._settings, self._keywords = settings, keywords
         self._hop_seconds, self._frame_seconds = hop_seconds, frame_seconds
 
-    def frame(self, seconds: float) -> int:
-        """The first frame that has heard everything up to *seconds*."""
-        return int(np.ceil((seconds - self._frame_seconds) / self._hop_seconds))
+    def frame(self, seconds: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """The first frame that has heard everything up to *seconds*; the same of many times."""
+        return np.ceil((np.asarray(seconds) - self._frame_seconds) / self._hop_seconds).astype(np.int64)
 
-    def make(self, words: list[tuple[int, int, float, float]], frames: int, lanes: int) -> Targets:
-        """Targets of a chunk from (lane, keyword, start, end) in seconds from the chunk's first sample.
+    def make(self, words: npt.ArrayLike, frames: int, lanes: int) -> Targets:
+        """Targets of a chunk from rows of lane, keyword, start, end, in seconds from the chunk's first sample.
 
         A word whose window the chunk cuts asks for nothing in this chunk, but its frames are no negatives either.
         """
-        settings = self._settings
-        negative = np.ones((frames, lanes, self._keywords), np.float32)
-        before = round(settings.window_before_seconds / self._hop_seconds)
-        span = np.arange(before + round(settings.window_after_seconds / self._hop_seconds) + 1)
-        rows = []
-        for lane, keyword, start, end in words:
-            last = self.frame(end)
-            first_masked = self.frame(start + settings.masked_from * (end - start))
-            last_masked = last + round(settings.masked_after_seconds / self._hop_seconds)
-            negative[max(0, first_masked) : max(0, last_masked + 1), lane, keyword] = 0
-            if last - before >= 0 and last - before + len(span) <= frames:
-                rows.append((lane, keyword, last - before))
-        table = np.array(rows, np.int64).reshape(-1, 3)
+        settings, table = self._settings, np.asarray(words, np.float64).reshape(-1, 4)
+        lane, keyword = table[:, :2].astype(np.int64).T
+        start, end = table[:, 2:].T
+        last = self.frame(end)
+        first_masked = self.frame(start + settings.masked_from * (end - start))
+        last_masked = last + round(settings.masked_after_seconds / self._hop_seconds)
+        # How many words mask a frame, as the running sum of where masks begin and end.
+        masks = np.zeros((frames + 1, lanes, self._keywords), np.int32)
+        np.add.at(masks, (first_masked.clip(0, frames), lane, keyword), 1)
+        np.add.at(masks, ((last_masked + 1).clip(0, frames), lane, keyword), -1)
+        first = last - round(settings.window_before_seconds / self._hop_seconds)
+        span = np.arange(self._window)
+        inside = (first >= 0) & (first + self._window <= frames)
         return Targets(
-            negative=torch.from_numpy(negative),
-            lane=torch.from_numpy(table[:, 0]),
-            keyword=torch.from_numpy(table[:, 1]),
-            frames=torch.from_numpy(table[:, 2:] + span),
+            negative=torch.from_numpy((masks[:-1].cumsum(axis=0) == 0).astype(np.float32)),
+            lane=torch.from_numpy(lane[inside]),
+            keyword=torch.from_numpy(keyword[inside]),
+            frames=torch.from_numpy(first[inside, np.newaxis] + span),
         )
+
+    @property
+    def _window(self) -> int:
+        """Frames of which the best counts."""
+        settings = self._settings
+        before = round(settings.window_before_seconds / self._hop_seconds)
+        return before + round(settings.window_after_seconds / self._hop_seconds) + 1

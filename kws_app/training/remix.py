@@ -23,7 +23,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from kws_app.arrays import Coefficients
 from kws_app.features.mfcc import MfccSettings
 from kws_app.schema import setting
 from kws_app.training.network import inverse_dct
@@ -58,34 +57,36 @@ class RemixSettings:
 class Mix:
     """What the scenes of an epoch drew, ``(lanes, scenes)`` each; levels are nepers of power."""
 
-    partner: npt.NDArray[np.int64]
-    gain: npt.NDArray[np.float32]  # of the partner; minus infinity for none
-    gate_level: npt.NDArray[np.float32]  # where the gate closes
-    gate_depth: npt.NDArray[np.float32]  # 0 for no gate
-    colour: npt.NDArray[np.float32]  # (lanes, scenes, nfilt)
-    warp: npt.NDArray[np.int64]
+    partner: Tensor
+    gain: Tensor  # of the partner; minus infinity for none
+    gate_level: Tensor  # where the gate closes
+    gate_depth: Tensor  # 0 for no gate
+    colour: Tensor  # (lanes, scenes, nfilt)
+    warp: Tensor
 
 
 class Remix:
     """Changes the features of scenes.
 
     Args:
-        features: float32 ``(scenes, frames, coefficients)``, as many coefficients as bands.
+        features: float32 ``(scenes, frames, coefficients)``, as many coefficients as bands; on the device that is to
+            do the work.
         wordless: numbers of the scenes that may be laid over others.
     """
 
     def __init__(
-        self, settings: RemixSettings, mfcc: MfccSettings, features: Coefficients, wordless: npt.NDArray[np.int64]
+        self, settings: RemixSettings, mfcc: MfccSettings, features: Tensor, wordless: npt.NDArray[np.int64]
     ) -> None:
         self._settings, self._features, self._wordless = settings, features, wordless
         to_bands = inverse_dct(mfcc)
-        self._to_bands = torch.from_numpy(to_bands)
+        self._to_bands = torch.from_numpy(to_bands).to(features.device)
         back = np.linalg.pinv(to_bands)
         stretches = np.linspace(1 - settings.warp, 1 + settings.warp, 9 if settings.warp else 1)
-        self._back = torch.from_numpy(np.stack([warping(mfcc, by) @ back for by in stretches]).astype(np.float32))
+        matrices = np.stack([warping(mfcc, by) @ back for by in stretches]).astype(np.float32)
+        self._back = torch.from_numpy(matrices).to(features.device)
         self._shapes = np.cos(np.pi * np.outer(np.arange(COLOURS), np.arange(mfcc.nfilt) + 0.5) / mfcc.nfilt)
         # Of the loud part, which is where somebody speaks.
-        self._loudness = np.percentile(features[:, ::5, 0], 80, axis=1) / math.sqrt(mfcc.nfilt)
+        self._loudness = np.percentile(features[:, ::5, 0].cpu().numpy(), 80, axis=1) / math.sqrt(mfcc.nfilt)
 
     def draw(self, rng: np.random.Generator, order: npt.NDArray[np.int64]) -> Mix:
         """For the scenes ``(lanes, scenes)`` of an epoch."""
@@ -98,7 +99,7 @@ class Remix:
         gate_depth = NEPERS * rng.uniform(*settings.gate_depth, order.shape)
         gate_depth[rng.random(order.shape) >= settings.gated] = 0
         weights = rng.normal(scale=settings.colour * NEPERS / math.sqrt(COLOURS), size=(*order.shape, COLOURS))
-        return Mix(
+        drawn = (
             partner,
             gain.astype(np.float32),
             gate_level.astype(np.float32),
@@ -106,8 +107,9 @@ class Remix:
             (weights @ self._shapes).astype(np.float32),
             rng.integers(len(self._back), size=order.shape),
         )
+        return Mix(*(torch.from_numpy(values).to(self._features.device) for values in drawn))
 
-    def apply(self, mix: Mix, features: Tensor, place: npt.NDArray[np.int64], frames: npt.NDArray[np.int64]) -> Tensor:
+    def apply(self, mix: Mix, features: Tensor, place: npt.NDArray[np.int64], frames: Tensor) -> Tensor:
         """The features of a chunk, changed.
 
         Args:
@@ -116,17 +118,17 @@ class Remix:
             frames: which of the scene's frames it holds, ``(steps, stack)``.
         """
 
-        def drawn(values: npt.NDArray[np.float32]) -> Tensor:
-            return torch.from_numpy(values[:, place].T.copy())[:, :, None, None]  # (steps, lanes, 1, 1)
+        def drawn(values: Tensor) -> Tensor:
+            return values[:, place].T[:, :, None, None]  # (steps, lanes, 1, 1)
 
         x = features @ self._to_bands
         x = x - drawn(mix.gate_depth) * torch.sigmoid((drawn(mix.gate_level) - x) / GATE_SOFTNESS)
-        over = self._features[mix.partner[:, place].T[:, :, np.newaxis], frames[:, np.newaxis]]
-        x = torch.logaddexp(x, torch.from_numpy(over) @ self._to_bands + drawn(mix.gain))
-        x = x + torch.from_numpy(mix.colour[:, place].transpose(1, 0, 2).copy())[:, :, None]
+        over = self._features[mix.partner[:, place].T[:, :, None], frames[:, None]]
+        x = torch.logaddexp(x, over @ self._to_bands + drawn(mix.gain))
+        x = x + mix.colour[:, place].transpose(0, 1)[:, :, None]
         changed = torch.empty_like(x)
         for start, stop in _runs(place):
-            back = self._back[torch.from_numpy(mix.warp[:, place[start]])]  # (lanes, nfilt, coefficients)
+            back = self._back[mix.warp[:, place[start]]]  # (lanes, nfilt, coefficients)
             changed[start:stop] = torch.einsum("tlsf,lfc->tlsc", x[start:stop], back)
         return changed
 

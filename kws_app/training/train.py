@@ -6,26 +6,26 @@ complete epoch ended; a checkpoint is written whole or not at all, so a full dis
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from kws_app.errors import ConfigError, Fault
+from kws_app.training.checkpoint import Weights, finished, load, new_network, readable
 from kws_app.training.lanes import Chunk, Lanes
 from kws_app.training.losses import negative_loss, phone_loss, word_loss
-from kws_app.training.network import PHONE_HEAD, Network
+from kws_app.training.network import Network
 from kws_app.training.phones import UNKNOWN
 from kws_app.training.recipe import Recipe
 from kws_app.training.remix import RemixSettings
@@ -37,24 +37,46 @@ EVENTS_AN_HOUR = 700.0  # only scales the loss, so that clipping at 1 means the 
 MEASURED_SCENES = 200  # for the input's mean and deviation
 
 
-def new_network(recipe: Recipe) -> Network:
-    """The recipe's network, seeded."""
-    torch.manual_seed(recipe.seed)
-    return Network(recipe.features, recipe.network, len(recipe.keywords), phones=recipe.phones)
-
-
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """What a chunk cost, each a sum but the phones', which is a mean; and how many of its phones were told right."""
+    """What a chunk cost, each a sum but the phones', which is a mean; and how many phones were asked and told right."""
 
-    word: torch.Tensor
-    negative: torch.Tensor
-    phone: torch.Tensor
-    phones_right: torch.Tensor
+    word: Tensor
+    negative: Tensor
+    phone: Tensor
+    phones_asked: Tensor
+    phones_right: Tensor
 
-    def numbers(self) -> list[float]:
-        """For the log."""
-        return [float(part.detach()) for part in (self.word, self.negative, self.phones_right)]
+    def numbers(self) -> Tensor:
+        """For the log. They stay on the device: a number asked for too early makes it wait."""
+        return torch.stack([self.word, self.negative, self.phones_asked, self.phones_right]).detach()
+
+
+class Unrolled(nn.Module):
+    """A network over a chunk of fixed size, so that CUDA can record the work once and replay it.
+
+    A chunk is a thousand kernels of microseconds, and to start each of them from Python takes longer than it runs.
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, features: Tensor, state: Tensor, heard: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Word logits, phone logits (empty without that head) and next state of a chunk.
+
+        Args:
+            features: ``(steps, lanes, stack * coefficients)``.
+            state: as :meth:`Network.start` gives it. Its gradient ends here.
+            heard: ``(lanes, stack * nfilt)``; 0 hides a band behind its mean, 1 leaves it.
+        """
+        level, rest = state.split([1, state.shape[1] - 1], dim=1)
+        with torch.no_grad():
+            x, level = self.network.front(features, level)
+            x = x * heard
+        x, rest = self.network.trunk(x, rest)
+        phones = x.new_empty(0) if self.network.phones is None else self.network.phones(x)
+        return self.network.head(x), phones, torch.cat([level, rest], dim=1).detach()
 
 
 class Trainer:
@@ -68,6 +90,7 @@ class Trainer:
         self.network.to(self._device)
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.schedule.average))
         self.stage, self.epoch = 0, 0
+        self._ends: list[Weights] = []  # of the stages that are complete
         saved = self._read_checkpoint()
         self._begin_stage()
         if saved is not None and self.epoch:
@@ -75,12 +98,21 @@ class Trainer:
             self._state = saved["state"]
 
     @property
+    def _on_cuda(self) -> bool:
+        return self._device.type == "cuda"
+
+    @property
     def epochs_done(self) -> int:
         """Over all stages."""
         return sum(stage.epochs for stage in self._recipe.schedule.stages[: self.stage]) + self.epoch
 
     def run(self, *, until: int | None = None) -> Network:
-        """Train to the recipe's end, or until so many epochs are done; returns the averaged network."""
+        """Train to the recipe's end, or until so many epochs are done; returns the averaged network.
+
+        A run that has come to its end gives the mean over the ends of its last ``mean_of`` stages: each of them
+        climbed out of the one before with a fresh learning rate, and what they agree on is what is true of the data
+        (Izmailov et al. 2018, "Averaging weights leads to wider optima", arXiv 1803.05407).
+        """
         stages = self._recipe.schedule.stages
         total = sum(stage.epochs for stage in stages)
         with tqdm(total=total, initial=self.epochs_done, desc=self._recipe.name, unit="epoch") as bar:
@@ -89,11 +121,13 @@ class Trainer:
                 self.epoch += 1
                 if self.epoch == self._stage.epochs:
                     self.stage, self.epoch = self.stage + 1, 0
+                    self._ends = [*self._ends, copy.deepcopy(self.average.module.state_dict())]
+                    self._ends = self._ends[-self._recipe.schedule.mean_of :]
                 self._save()
                 bar.update()
                 if self.epoch == 0 and self.stage < len(stages):
                     self._begin_stage()
-        return averaged(self.average)
+        return finished(self.average, self._ends if self.stage == len(stages) else [])
 
     def _begin_stage(self) -> None:
         """Lanes and optimiser of the stage that is due; its weights are the average of what came before."""
@@ -101,32 +135,39 @@ class Trainer:
         self._stage = stages[min(self.stage, len(stages) - 1)]
         scenes = _scenes(self._stage.hours, len(self._shard.features), self._recipe.scenes.seconds)
         remix = self._stage.remix if self._stage.remix != RemixSettings() else None
-        self._lanes = Lanes(self._recipe, self._shard, scenes, lanes=self._stage.lanes, remix=remix)
+        self._lanes = Lanes(
+            self._recipe, self._shard, scenes, lanes=self._stage.lanes, remix=remix, device=self._device
+        )
         if self.stage and not self.epoch:
             self.network.load_state_dict(self.average.module.state_dict())
         self._optimiser = torch.optim.AdamW(
-            self.network.parameters(), betas=(0.9, 0.999), weight_decay=schedule.weight_decay
+            self.network.parameters(), betas=(0.9, 0.999), weight_decay=schedule.weight_decay, fused=self._on_cuda
         )
         self._state = self.network.start(self._lanes.lanes).to(self._device)
+        self._unrolled: nn.Module = Unrolled(self.network)
+        if self._on_cuda:
+            width = self._recipe.network.stack * self._recipe.features.numcep
+            features = torch.zeros(self._lanes.steps, self._lanes.lanes, width, device=self._device)
+            heard = self._bands_heard(np.random.default_rng(0))
+            self._unrolled = torch.cuda.make_graphed_callables(self._unrolled, (features, self._state, heard))
 
     def _train_epoch(self) -> dict[str, float]:
         """One pass over the stage's scenes; returns what the log's new line says."""
         rng = np.random.default_rng((self._recipe.seed, 1, self.epochs_done))
-        words, labelled, sums, began = 0, 0, np.zeros(3), time.monotonic()
+        words, sums, began = 0, torch.zeros(4, device=self._device), time.monotonic()
         for number, chunk in enumerate(self._lanes.epoch(rng)):
             losses = self._losses(chunk, rng)
             self._step(losses, self.epoch * self._lanes.chunks + number)
             words += len(chunk.targets.lane)
-            labelled += int((chunk.phones != UNKNOWN).sum())
             sums += losses.numbers()
         hours = self._lanes.chunks * self._lanes.lanes * self._recipe.schedule.chunk_seconds / 3600
-        word_sum, negative_sum, phones_right = sums.tolist()
+        word_sum, negative_sum, phones_asked, phones_right = sums.tolist()
         row = {
             "stage": self.stage + 1,
             "epoch": self.epoch + 1,
             "word_loss": round(word_sum / max(1, words), 4),
             "negative_loss_an_hour": round(negative_sum / hours, 2),
-            "phone_accuracy": round(phones_right / max(1, labelled), 4),
+            "phone_accuracy": round(phones_right / max(1, phones_asked), 4),
             "words": words,
             "hours": round(hours, 2),
             "seconds": round(time.monotonic() - began, 1),
@@ -137,28 +178,27 @@ class Trainer:
 
     def _losses(self, chunk: Chunk, rng: np.random.Generator) -> Losses:
         """The losses of a chunk; the state goes on, its gradient does not."""
-        targets = chunk.targets.to(self._device)
-        level, rest = self._state.split([1, self._state.shape[1] - 1], dim=1)
-        with torch.no_grad():
-            x, level = self.network.front(chunk.features.to(self._device), level)
-            self._mask_bands(x, rng)
-        x, rest = self.network.trunk(x, rest)
-        self._state = torch.cat([level, rest], dim=1).detach()
-        logits = self.network.head(x)
-        word = word_loss(logits, targets, pooled=self.epoch >= self._stage.mean_epochs)
-        negative = negative_loss(logits, targets, focus=self._recipe.loss.focus)
+        logits, phone_logits, self._state = self._unrolled(chunk.features, self._state, self._bands_heard(rng))
+        word = word_loss(logits, chunk.targets, pooled=self.epoch >= self._stage.mean_epochs)
+        negative = negative_loss(logits, chunk.targets, focus=self._recipe.loss.focus)
+        asked = (chunk.phones != UNKNOWN).sum()
         if self.network.phones is None:
-            return Losses(word, negative, torch.zeros(()), torch.zeros(()))
-        phones, logits = chunk.phones.to(self._device), self.network.phones(x)
-        return Losses(word, negative, phone_loss(logits, phones), (logits.argmax(dim=2) == phones).sum())
+            return Losses(word, negative, torch.zeros_like(word), asked, torch.zeros_like(asked))
+        right = (phone_logits.argmax(dim=2) == chunk.phones).sum()
+        return Losses(word, negative, phone_loss(phone_logits, chunk.phones), asked, right)
 
-    def _mask_bands(self, x: torch.Tensor, rng: np.random.Generator) -> None:
-        """Set a random group of bands to their mean in some lanes (SpecAugment, arXiv 1904.08779)."""
-        bands = x.unflatten(2, (self._recipe.network.stack, -1))
-        for lane in np.flatnonzero(rng.random(x.shape[1]) < self._recipe.schedule.masked_lanes):
-            width = int(rng.integers(1, bands.shape[3] // 5 + 1))
-            start = int(rng.integers(bands.shape[3] - width + 1))
-            bands[:, lane, :, start : start + width] = 0
+    def _bands_heard(self, rng: np.random.Generator) -> Tensor:
+        """``(lanes, stack * nfilt)`` of ones, with zeros at a random group of bands in some lanes.
+
+        SpecAugment's frequency masks (Park et al. 2019, arXiv 1904.08779).
+        """
+        lanes, bands = self._lanes.lanes, self._recipe.features.nfilt
+        masked = rng.random(lanes) < self._recipe.schedule.masked_lanes
+        width = np.where(masked, rng.integers(1, bands // 5 + 1, lanes), 0)[:, np.newaxis]
+        start = rng.integers(bands - width + 1)
+        band = np.arange(bands)
+        heard = ((band < start) | (band >= start + width)).astype(np.float32)
+        return torch.from_numpy(np.tile(heard, self._recipe.network.stack)).to(self._device)
 
     def _step(self, losses: Losses, step: int) -> None:
         """One update; *step* counts from the stage's start."""
@@ -186,6 +226,7 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "state": self._state,
+            "ends": self._ends,
         }
         buffer = BytesIO()  # torch.save to a full disk raises a RuntimeError that hides the reason
         torch.save(checkpoint, buffer)
@@ -196,11 +237,12 @@ class Trainer:
         path = self._work / "checkpoint.pt"
         if not path.exists():
             return None
-        with _whole(path):
+        with readable(path):
             saved: dict[str, Any] = torch.load(path, map_location=self._device, weights_only=True)
             self.stage, self.epoch = saved["stage"], saved["epoch"]
-            _load(self.network, saved["network"])
-            _load(self.average, saved["average"])
+            self._ends = saved.get("ends", [])
+            load(self.network, saved["network"])
+            load(self.average, saved["average"])
         return saved
 
 
@@ -219,40 +261,3 @@ def _scenes(hours: tuple[float, float] | None, count: int, seconds: float) -> ra
             Fault("recipe", None, "schedule.stages", f"hours {list(hours)} are outside the scenes composed")
         )
     return range(first, min(last, count))
-
-
-def averaged(average: AveragedModel) -> Network:
-    """The network inside *average*, on the CPU, ready to be exported."""
-    network = average.module
-    assert isinstance(network, Network)
-    return network.cpu().eval()
-
-
-def read_checkpoint(path: Path, recipe: Recipe) -> Network:
-    """The averaged network of a run's checkpoint.
-
-    Raises:
-        ConfigError: it is damaged, or another recipe's.
-    """
-    network = new_network(recipe)
-    average = AveragedModel(network)
-    with _whole(path):
-        _load(average, torch.load(path, map_location="cpu", weights_only=True)["average"])
-    return averaged(average)
-
-
-def _load(module: torch.nn.Module, saved: dict[str, Any]) -> None:
-    """Take over what was saved; a phone head that only one of both has is left as it is."""
-    head = {name: value for name, value in module.state_dict().items() if PHONE_HEAD in name}
-    known = {name: value for name, value in saved.items() if PHONE_HEAD not in name or name in head}
-    module.load_state_dict(head | known)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[None]:
-    """Say of a checkpoint that cannot be taken what is wrong with it."""
-    try:
-        yield
-    except (RuntimeError, ValueError, KeyError, EOFError, UnpicklingError) as error:
-        reason = "is damaged, or another recipe's; delete it to begin anew"
-        raise ConfigError(Fault(str(path), None, "", reason)) from error

@@ -28,9 +28,9 @@ def scenes() -> np.ndarray:
 
 def remixed(settings: RemixSettings) -> np.ndarray:
     """The bands of the loud scene, changed."""
-    remix = Remix(settings, MFCC, scenes(), np.array([1]))
+    remix = Remix(settings, MFCC, torch.from_numpy(scenes()), np.array([1]))
     mix = remix.draw(np.random.default_rng(0), np.array([[0]]))
-    frames = np.arange(FRAMES)[:, np.newaxis]
+    frames = torch.arange(FRAMES)[:, None]
     features = torch.from_numpy(scenes()[:1].transpose(1, 0, 2)[:, :, np.newaxis])
     changed = remix.apply(mix, features, np.zeros(FRAMES, int), frames)
     return changed.numpy()[:, 0, 0] @ dct(MFCC)
@@ -52,11 +52,11 @@ def test_a_gate_lowers_what_lies_far_below_the_speech_and_leaves_the_speech() ->
     features = scenes()
     features[0, rest] = features[1, rest]  # 43 dB quieter
     settings = RemixSettings(gated=1.0, gate_below=(20.0, 20.0), gate_depth=(30.0, 30.0))
-    remix = Remix(settings, MFCC, features, np.array([1]))
+    remix = Remix(settings, MFCC, torch.from_numpy(features), np.array([1]))
 
     mix = remix.draw(np.random.default_rng(0), np.array([[0]]))
     given = torch.from_numpy(features[:1].transpose(1, 0, 2)[:, :, np.newaxis])
-    changed = remix.apply(mix, given, np.zeros(FRAMES, int), np.arange(FRAMES)[:, np.newaxis])
+    changed = remix.apply(mix, given, np.zeros(FRAMES, int), torch.arange(FRAMES)[:, None])
 
     bands = changed.numpy()[:, 0, 0] @ dct(MFCC)
     np.testing.assert_allclose(bands[speech], LOUD, atol=0.1)

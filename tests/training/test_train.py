@@ -11,9 +11,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="the training extra is not installed")
 
 from kws_app.errors import ConfigError, OutputError  # noqa: E402
+from kws_app.training.checkpoint import new_network, read_checkpoint  # noqa: E402
 from kws_app.training.network import NetworkSettings  # noqa: E402
 from kws_app.training.recipe import Recipe, StageSettings  # noqa: E402
-from kws_app.training.train import Trainer, new_network, read_checkpoint  # noqa: E402
+from kws_app.training.train import Trainer  # noqa: E402
 from tests.conftest import disk_with_room_for  # noqa: E402
 from tests.training.bumps import RECIPE, shard  # noqa: E402
 
@@ -74,6 +75,19 @@ def test_a_full_disk_ends_training_in_one_sentence_and_leaves_the_checkpoint_bef
 
     assert Trainer(large, shard(), tmp_path).epoch == 1
     assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.pt", "log.jsonl"}
+
+
+def test_a_finished_run_gives_the_mean_over_the_ends_of_its_last_stages(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, schedule=replace(RECIPE.schedule, mean_of=2))
+    ends = []
+    for epochs in (4, 6):
+        Trainer(recipe, shard(), tmp_path).run(until=epochs)
+        ends.append(torch.load(tmp_path / "checkpoint.pt", weights_only=True)["average"]["module.head.weight"])
+
+    network = read_checkpoint(tmp_path / "checkpoint.pt", recipe)
+
+    torch.testing.assert_close(network.head.weight, (ends[0] + ends[1]) / 2)
+    torch.testing.assert_close(Trainer(recipe, shard(), tmp_path).run().head.weight, network.head.weight)
 
 
 def test_fewer_scenes_than_lanes_still_train(tmp_path: Path) -> None:

@@ -1,0 +1,66 @@
+"""A run's checkpoint: what its averaged network is, and what is said of a file that is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from kws_app.errors import ConfigError, Fault
+from kws_app.training.network import PHONE_HEAD, Network
+from kws_app.training.recipe import Recipe
+
+Weights = dict[str, Tensor]
+
+
+def new_network(recipe: Recipe) -> Network:
+    """The recipe's network, seeded."""
+    torch.manual_seed(recipe.seed)
+    return Network(recipe.features, recipe.network, len(recipe.keywords), phones=recipe.phones)
+
+
+def finished(average: AveragedModel, ends: list[Weights]) -> Network:
+    """The network inside *average* on the CPU, ready to be exported; with the mean of *ends* if there are any."""
+    network = average.module
+    assert isinstance(network, Network)
+    if ends:
+        load(network, {name: torch.stack([end[name] for end in ends]).mean(dim=0) for name in ends[0]})
+    return network.cpu().eval()
+
+
+def read_checkpoint(path: Path, recipe: Recipe) -> Network:
+    """The averaged network of a run's checkpoint.
+
+    Raises:
+        ConfigError: it is damaged, or another recipe's.
+    """
+    network = new_network(recipe)
+    average = AveragedModel(network)
+    with readable(path):
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        load(average, saved["average"])
+        complete = saved["stage"] == len(recipe.schedule.stages)
+        return finished(average, saved.get("ends", []) if complete else [])
+
+
+def load(module: torch.nn.Module, saved: dict[str, Any]) -> None:
+    """Take over what was saved; a phone head that only one of both has is left as it is."""
+    head = {name: value for name, value in module.state_dict().items() if PHONE_HEAD in name}
+    known = {name: value for name, value in saved.items() if PHONE_HEAD not in name or name in head}
+    module.load_state_dict(head | known)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say of a checkpoint that cannot be taken what is wrong with it."""
+    try:
+        yield
+    except (RuntimeError, ValueError, KeyError, EOFError, UnpicklingError) as error:
+        reason = "is damaged, or another recipe's; delete it to begin anew"
+        raise ConfigError(Fault(str(path), None, "", reason)) from error
