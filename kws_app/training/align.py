@@ -25,7 +25,7 @@ from tqdm import tqdm
 from kws_app.arrays import RATE, Samples
 from kws_app.errors import ConfigError, Fault, RecordingError
 from kws_app.training.data import read_recording
-from kws_app.training.phonemes import arpabet
+from kws_app.training.phonemes import arpabet, plain, spelled
 from kws_app.training.phones import COLUMNS, PHONES, SILENCE, aligned_rows, pack
 from kws_app.training.transcripts import Reading, of_background, of_recordings, of_synthetic, read_texts
 
@@ -156,7 +156,8 @@ class Aligner:
 
     def align(self, samples: Samples, text: str) -> Found:
         """The phones of *text* as they follow one another in *samples*."""
-        words = [self._variants(word) for word in spoken_words(text)]
+        phones, _ = spelled(text)
+        words = [[list(plain(phones))]] if phones else [self._variants(word) for word in spoken_words(text)]
         decoder = self._decoder
         decoder.add_fsg("text", decoder.create_fsg("text", 0, len(words), list(_transitions(words))))
         decoder.activate_search("text")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import soundfile  # type: ignore[import-untyped]  # ships no stubs (0.14)
 
 from kws_app.arrays import Audio
 from kws_app.errors import ConfigError, Fault
+from kws_app.training.phonemes import espeak_text, plain, spelled
 from kws_app.training.script import Utterance
 
 
@@ -50,23 +51,42 @@ class CommandEngine:
 
 def _espeak(utterance: Utterance, path: Path) -> tuple[list[str], str]:
     speed, pitch = round(165 * utterance.tempo), round(50 + 30 * utterance.pitch)
-    return ["espeak-ng", "-v", utterance.voice, "-s", str(speed), "-p", str(pitch), "-w", str(path)], utterance.text
+    return ["espeak-ng", "-v", utterance.voice, "-s", str(speed), "-p", str(pitch), "-w", str(path)], espeak_text(
+        utterance.text
+    )
 
 
 def _flite(utterance: Utterance, path: Path) -> tuple[list[str], str]:
     # Only the diphone voice heeds the pitch.
     settings = {"duration_stretch": 1 / utterance.tempo, "int_f0_target_mean": 110 + 25 * utterance.pitch}
     options = [word for name, value in settings.items() for word in ("--setf", f"{name}={value:.3f}")]
-    return ["flite", "-voice", utterance.voice, *options, "-t", utterance.text, "-o", str(path)], ""
+    phones, _ = spelled(utterance.text)
+    said = ["-p", f"pau {' '.join(_radio(phones, stress=False))} pau"] if phones else ["-t", utterance.text]
+    return ["flite", "-voice", utterance.voice, *options, *said, "-o", str(path)], ""
+
+
+_NO_WORD = "zzqa"
 
 
 def _festival(utterance: Utterance, path: Path) -> tuple[list[str], str]:
     text = utterance.text.replace("\\", "").replace('"', "")
+    phones, ending = spelled(text)
+    entry = ""
+    if phones:  # as a word that the voice's dictionary then has, and whose syllables festival finds
+        text, entry = f"{_NO_WORD}{ending}", f"'({' '.join(_radio(phones, stress=True))})"
+        entry = f'(lex.add.entry (list "{_NO_WORD}" nil (lex.syllabify.phstress {entry})))'
     scheme = (
-        f"(voice_{utterance.voice}) (Parameter.set 'Duration_Stretch {1 / utterance.tempo:.3f})"
+        f"(voice_{utterance.voice}) (Parameter.set 'Duration_Stretch {1 / utterance.tempo:.3f}) {entry}"
         f' (utt.save.wave (utt.synth (Utterance Text "{text}")) "{path}" \'riff)'
     )
     return ["festival", "--pipe"], scheme
+
+
+def _radio(phones: list[str], *, stress: bool) -> Iterator[str]:
+    """*phones* as flite's and festival's American voices name them."""
+    for phone, bare in zip(phones, plain(phones), strict=True):
+        name = "ax" if phone == "AH0" else bare.lower()
+        yield name + {"0": "0", "1": "1", "2": "1"}.get(phone[-1], "") if stress else name
 
 
 # fmt: off

@@ -16,6 +16,8 @@ import numpy as np
 import yaml
 
 from kws_app.arrays import Audio
+from kws_app.training.nearmisses import NearMisses, Phones
+from kws_app.training.phonemes import spelled
 
 TEST_SHARE = 0.125
 """Of all voices drawn; these are an engine's held-out ones, and no training hears them."""
@@ -66,6 +68,7 @@ class Phrase:
     """A keyword as it is written and pronounced, and what is nearly it."""
 
     written: tuple[str, ...]
+    spoken: tuple[Phones, ...]
     kokoro: dict[str, tuple[str, ...]]
     near_misses: dict[str, tuple[str, ...]]  # by split
 
@@ -75,8 +78,9 @@ class Sheet:
     """What every voice reads. A keyword that stands twice is said twice."""
 
     keywords: tuple[str, ...]
-    near_misses: int = 2  # for each of the keywords
+    near_misses: int = 2  # for each of the keywords, from the list
     sentences: int = 4
+    made: int = 0  # near misses for each of the keywords, made from its phones
 
 
 def read_phrases() -> dict[str, Phrase]:
@@ -85,6 +89,7 @@ def read_phrases() -> dict[str, Phrase]:
     return {
         keyword: Phrase(
             tuple(entry["written"]),
+            tuple(tuple(spelled(way)[0]) for way in entry["spoken"]),
             {accent: tuple(spoken) for accent, spoken in entry["kokoro"].items()},
             {split: tuple(phrases) for split, phrases in entry["near_misses"].items()},
         )
@@ -99,8 +104,14 @@ def read_sentences() -> list[str]:
 
 
 def deal(engines: Sequence[Engine], sheet: Sheet, *, voices: int, seed: int) -> Iterator[Utterance]:
-    """Yield the sheets of *voices* voices, the engines taking turns; more voices continue the same deal."""
+    """Yield the sheets of *voices* voices, the engines taking turns; more voices continue the same deal.
+
+    Raises:
+        ConfigError: near misses are to be made, and PocketSphinx's dictionary is not installed.
+    """
     phrases, sentences = read_phrases(), read_sentences()
+    listed = {text for phrase in phrases.values() for texts in phrase.near_misses.values() for text in texts}
+    near_misses = NearMisses({keyword: phrase.spoken for keyword, phrase in phrases.items()}, listed)
     for number in range(voices):
         rng = np.random.default_rng((seed, number))
         split = "test" if rng.random() < TEST_SHARE else "train"
@@ -108,9 +119,10 @@ def deal(engines: Sequence[Engine], sheet: Sheet, *, voices: int, seed: int) -> 
         voice = engine.draw_voice(rng, held_out=split == "test")
         lines: list[Line] = [*_words(sheet, phrases, rng), *_near_misses(sheet, phrases, split, rng)]
         lines += [("sentence", "-", _passage(sentences, rng), {}) for _ in range(sheet.sentences)]
-        for index in rng.permutation(len(lines)):
+        lines = [lines[index] for index in rng.permutation(len(lines))]
+        lines += _made(sheet, near_misses, split, np.random.default_rng((seed, number, 1)))
+        for kind, keyword, text, phonemes in lines:
             tempo, pitch = round(rng.uniform(0.82, 1.22), 3), round(rng.uniform(-1, 1), 3)
-            kind, keyword, text, phonemes = lines[index]
             yield Utterance(kind, keyword, text, phonemes, engine.name, voice, tempo, pitch, split)
 
 
@@ -129,6 +141,12 @@ def _near_misses(sheet: Sheet, phrases: dict[str, Phrase], split: str, rng: np.r
     for keyword in sheet.keywords:
         for text in rng.choice(phrases[keyword].near_misses[split], sheet.near_misses, replace=False):
             yield "near_miss", keyword, str(text) + str(rng.choice(ENDINGS)), {}
+
+
+def _made(sheet: Sheet, near_misses: NearMisses, split: str, rng: np.random.Generator) -> Iterator[Line]:
+    """More near misses; drawn apart, so that they change nothing of what is read besides."""
+    for keyword in sheet.keywords * sheet.made:
+        yield "near_miss", keyword, near_misses.draw(rng, keyword, split) + str(rng.choice(ENDINGS)), {}
 
 
 def _passage(sentences: list[str], rng: np.random.Generator) -> str:

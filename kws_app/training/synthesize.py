@@ -61,7 +61,15 @@ def add_parser(subparsers: Any) -> None:
         choices=range(16),
         default=2,
         metavar="N",
-        help="near misses a voice says for each keyword it says, at most 15",
+        help="near misses from our list a voice says for each keyword it says, at most 15 (default 2)",
+    )
+    parser.add_argument(
+        "--made-near-misses",
+        type=int,
+        choices=range(100),
+        default=2,
+        metavar="N",
+        help="near misses made from the keyword's phones a voice says for each keyword it says (default 2)",
     )
     parser.add_argument("--sentences", type=int, default=4, metavar="N", help="passages of running text a voice says")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="another seed deals another script")
@@ -80,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     if unknown:
         raise ConfigError(*(Fault("--keywords", None, keyword, f"is not one of {known}") for keyword in unknown))
 
-    sheet = Sheet(tuple(args.keywords), args.near_misses, args.sentences)
+    sheet = Sheet(tuple(args.keywords), args.near_misses, args.sentences, args.made_near_misses)
     script = list(deal(engines, sheet, voices=args.voices, seed=args.seed))
     folder = ClipFolder(args.out)
     missing = [utterance for utterance in script if utterance.path not in folder.paths]

@@ -88,6 +88,12 @@ def test_a_word_that_the_dictionary_lacks_is_pronounced_by_espeak() -> None:
     assert [phone for phone, _ in found if phone != "SIL"] == ["S", "N", "OW", "B", "OY"]
 
 
+def test_a_text_that_spells_its_phones_is_those_phones() -> None:
+    found = Aligner().align(said("/S N OW1 G OY2/."), "/S N OW1 G OY2/.")
+
+    assert [phone for phone, _ in found if phone != "SIL"] == ["S", "N", "OW", "G", "OY"]
+
+
 def test_a_text_that_cannot_be_in_so_short_a_sound_is_left_out() -> None:
     assert Aligner().align(said("yes"), "all of us went to the market on the other side of the river") == []
     assert Aligner().align(said("yes"), "...") == []

@@ -17,14 +17,15 @@ import soundfile  # type: ignore[import-untyped]
 from kws_app.arrays import RATE
 from kws_app.errors import ConfigError
 from kws_app.training import synthesize
+from kws_app.training.phonemes import spelled
 
 needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 
 
 def command(out: Path, *options: str) -> list[str]:
     """One voice, five clips."""
-    few = ["--keywords", "computer", "alexa", "--near-misses", "1", "--sentences", "1", "--voices", "1"]
-    return ["synthesize", str(out), "--engines", "espeak-ng", *few, *options]
+    few = ["--near-misses", "1", "--made-near-misses", "0", "--sentences", "1", "--voices", "1"]
+    return ["synthesize", str(out), "--engines", "espeak-ng", "--keywords", "computer", "alexa", *few, *options]
 
 
 def run(*arguments: str) -> int:
@@ -92,3 +93,16 @@ def test_unknown_keywords_are_all_named(tmp_path: Path) -> None:
         run("synthesize", str(tmp_path), "--engines", "espeak-ng", "--keywords", "jarvi", "computer", "hal")
 
     assert [fault.path for fault in refusal.value.faults] == ["hal", "jarvi"]
+
+
+@needs_espeak
+def test_near_misses_are_made_from_phones_when_asked_for(tmp_path: Path) -> None:
+    pytest.importorskip("pocketsphinx", reason="the training extra is not installed")
+    run(*command(tmp_path))
+    before = manifest(tmp_path)
+
+    run(*command(tmp_path, "--made-near-misses", "4"))
+
+    made = manifest(tmp_path)[len(before) :]
+    assert [(row["kind"], row["keyword"]) for row in made] == [("near_miss", "computer"), ("near_miss", "alexa")] * 4
+    assert any(spelled(row["text"])[0] for row in made)
