@@ -103,17 +103,26 @@ def read_recipe(name: str) -> Recipe:
     Raises:
         ConfigError: no such recipe, or every mistake in it.
     """
+    text, file = recipe_text(name)
+    return read(text, Recipe, file=file).value
+
+
+def recipe_text(name: str) -> tuple[str, str]:
+    """A recipe's text and what to call its file.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
     shipped = resources.files("kws_app.training") / "recipes"
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
         if not path.is_file():
             raise ConfigError(Fault(name, None, "", "no such recipe file"))
         try:
-            text = path.read_text(encoding="utf-8")
+            return path.read_text(encoding="utf-8"), name
         except UnicodeDecodeError as error:
             raise ConfigError(Fault(name, None, "", f"is not UTF-8 text (byte {error.start})")) from error
-        return read(text, Recipe, file=name).value
     known = sorted(entry.name.removesuffix(".yaml") for entry in shipped.iterdir() if entry.name.endswith(".yaml"))
     if name not in known:
         raise ConfigError(Fault(name, None, "", f"no such recipe; there are {', '.join(known)}, or give a .yaml file"))
-    return read((shipped / f"{name}.yaml").read_text(encoding="utf-8"), Recipe, file=f"{name}.yaml").value
+    return (shipped / f"{name}.yaml").read_text(encoding="utf-8"), f"{name}.yaml"
