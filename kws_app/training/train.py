@@ -178,7 +178,8 @@ class Trainer:
 
     def _losses(self, chunk: Chunk, rng: np.random.Generator) -> Losses:
         """The losses of a chunk; the state goes on, its gradient does not."""
-        logits, phone_logits, self._state = self._unrolled(chunk.features, self._state, self._bands_heard(rng))
+        logits, phone_logits, state = self._unrolled(chunk.features, self._state, self._bands_heard(rng))
+        self._state = state.detach()  # what a CUDA graph gives has a gradient whatever it was inside
         word = word_loss(logits, chunk.targets, pooled=self.epoch >= self._stage.mean_epochs)
         negative = negative_loss(logits, chunk.targets, focus=self._recipe.loss.focus)
         asked = (chunk.phones != UNKNOWN).sum()
