@@ -1,4 +1,4 @@
-"""``kws-train``: synthesize, align, train, export, streams, evaluate, report, compare."""
+"""``kws-train``: synthesize, align, mine, train, export, streams, evaluate, report, compare."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from kws_app.errors import EX_CANTCREAT, EX_NOINPUT, INTERRUPTED, KwsError
 COMMANDS = {
     "synthesize": ("kws_app.training.synthesize", "add_parser"),
     "align": ("kws_app.training.align", "add_parser"),
+    "mine": ("kws_app.training.mining", "add_parser"),
     "train": ("kws_app.training.commands", "add_train"),
     "export": ("kws_app.training.commands", "add_export"),
     "streams": ("kws_app.training.streams", "add_parser"),

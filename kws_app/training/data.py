@@ -1,11 +1,12 @@
 """Recordings for training: manifests in, clips and running audio out.
 
-Three kinds of folder are read, each by its own manifest (columns are named in the reader that needs them):
+What is read, each by its own manifest (columns are named in the reader that needs them):
 
 - ``wakewords/``, ``speech_commands/``, ``background/``: the layout of the project's shared recordings, of which only
   the rows of the train split are used;
 - further ``background`` folders with a ``segments.tsv``;
-- folders of synthesized speech, as ``kws-train synthesize`` writes them.
+- folders of synthesized speech, as ``kws-train synthesize`` writes them;
+- files of moments in any of these, as ``kws-train mine`` writes them.
 
 Where ``kws-train align`` has found phones, they come along.
 A file that cannot be read is listed and skipped; a speaker who stands in two splits is refused by name.
@@ -17,6 +18,8 @@ import csv
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +28,20 @@ from kws_app.arrays import RATE, Audio, Samples
 from kws_app.audio.wavefile import WaveFile
 from kws_app.errors import ConfigError, Fault, RecordingError
 from kws_app.training.augment import direct_sound_first
+from kws_app.training.moments import read_moments
 from kws_app.training.phones import Alignment, Phones
 
 logger = logging.getLogger(__name__)
 
+BACKGROUNDS = ("speech", "speech_other_languages", "noise", "music")
+"""Folders of running audio."""
+
 IN_ONE_GO = 3600.0
 """Seconds; read in pieces, the last samples of some Opus files come out one count away."""
+
+
+AROUND = RATE // 4
+"""Samples of sound that a mined moment keeps before and after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,7 @@ class Corpus:
     keywords: dict[str, list[Clip]] = field(default_factory=dict)
     synthetic: dict[str, list[Clip]] = field(default_factory=dict)
     near_misses: list[Clip] = field(default_factory=list)
+    mined: list[Clip] = field(default_factory=list)
     commands: list[Clip] = field(default_factory=list)
     speech: list[Take] = field(default_factory=list)
     other_languages: list[Take] = field(default_factory=list)
@@ -105,12 +117,7 @@ class Corpus:
 
     def add_background(self, root: Path) -> None:
         """Add the running audio that *root*/segments.tsv lists, cut where it says clips were joined."""
-        kinds = {
-            "speech": self.speech,
-            "speech_other_languages": self.other_languages,
-            "noise": self.noise,
-            "music": self.music,
-        }
+        kinds = dict(zip(BACKGROUNDS, (self.speech, self.other_languages, self.noise, self.music), strict=True))
         decoded: dict[str, Samples | None] = {}
         for row in rows(root / "segments.tsv"):
             takes = kinds.get(row["path"].split("/")[0])
@@ -138,6 +145,18 @@ class Corpus:
                 self.near_misses.append(clip)
             else:
                 self.speech.append(Take(clip.samples, clip.phones))
+
+    def add_mined(self, file: Path) -> None:
+        """Add the moments that ``kws-train mine`` listed in *file*, with some sound around each."""
+        for path, moments in groupby(sorted(read_moments(file), key=attrgetter("path")), key=attrgetter("path")):
+            samples = self._read(path)
+            if samples is None:
+                continue
+            for moment in moments:
+                start, end = round(moment.start * RATE), round(moment.end * RATE)
+                first, last = max(0, start - AROUND), min(len(samples), end + AROUND)
+                phones = self.alignment.of(path, first, last)
+                self.mined.append(Clip(samples[first:last], start - first, end - first, path.stem, phones))
 
     def _add_keyword(self, path: Path, row: dict[str, str], keyword: str) -> None:
         clip = self._clip(path, row)

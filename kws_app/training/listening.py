@@ -40,16 +40,16 @@ def listen(manifest: Manifest, model: Path, spread: Spread, *, file: Path) -> di
 
 def _trace(recording: Path, model: Path) -> Trace | str:
     """The scores, or why the recording cannot be read: one bad file of many must not hide the others."""
-    loaded = _loaded(model)
+    ear = loaded(model)
     try:
-        return trace(recording, loaded, dict.fromkeys(loaded.card.keyword_ids, KeywordSettings()))
+        return trace(recording, ear, dict.fromkeys(ear.card.keyword_ids, KeywordSettings()))
     except RecordingError as error:
         return str(error)
 
 
 @lru_cache(maxsize=1)
-def _loaded(model: Path) -> Model:
-    """Once a process."""
+def loaded(model: Path) -> Model:
+    """The model, read once a process."""
     return load_model(model)
 
 
