@@ -224,7 +224,7 @@ def _with(shape: Shape, axis: int, size: int) -> Shape:
 
 
 RULES: Mapping[str, Rule] = {
-    **dict.fromkeys(("Sigmoid", "Tanh", "Relu", "HardSigmoid", "Softplus", "Softmax", "Clip"), _same),
+    **dict.fromkeys(("Sigmoid", "Tanh", "Relu", "HardSigmoid", "Softplus", "Softmax", "Clip", "CumSum"), _same),
     **dict.fromkeys(("Neg", "Exp", "Log", "Sqrt", "Not", "Cast", "Identity", "DequantizeLinear"), _same),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Greater", "Less", "And", "Where"), _broadcast),
     **dict.fromkeys(("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin"), _reduce),
@@ -243,6 +243,7 @@ RULES: Mapping[str, Rule] = {
 ATTRIBUTES: Mapping[str, frozenset[str]] = {
     "HardSigmoid": frozenset({"alpha", "beta"}),
     "Softmax": frozenset({"axis"}),
+    "CumSum": frozenset({"exclusive", "reverse"}),
     "Cast": frozenset({"to"}),
     "DequantizeLinear": frozenset({"axis"}),
     **dict.fromkeys(

@@ -169,8 +169,11 @@ def _card(runner: Any) -> Card:
 
 
 def _widths(runner: Any, card: Card) -> tuple[int, int]:
-    """How wide inputs and state are, if the graph is a step graph that fits the card's keywords."""
-    tensors = (*runner.get_inputs(), *runner.get_outputs())
+    """How wide inputs and state are, if the graph is a step graph that fits the card's keywords.
+
+    Further outputs are for those who judge a model; no stream reads them.
+    """
+    tensors = (*runner.get_inputs(), *runner.get_outputs()[: len(OUTPUTS)])
     names = [tensor.name for tensor in tensors]
     if names != [*INPUTS, *OUTPUTS]:
         raise ModelError(f"not a step graph: it has {', '.join(names)} instead of {', '.join([*INPUTS, *OUTPUTS])}")

@@ -1,9 +1,21 @@
-"""Smaller matrices for any cell: low-rank factors, factors that gates share, Toeplitz-like structure."""
+"""Smaller matrices for any cell: low-rank factors, factors that gates share, Toeplitz-like structure.
+
+Each form is a parametrization in torch's sense: it makes the whole matrix of what is stored, as often as a cell reads
+the matrix, and what is to be stored of a whole matrix, as the start and whenever one is assigned. Cells multiply by the
+whole matrix: at these sizes that is as fast as by the factors, and for Toeplitz-like ones faster than by FFT
+(``benchmarks/toeplitz.py``). A model file has what is stored.
+
+Sources: low-rank factors as in FastGRNN (arXiv 1901.02358, eq. 7), factors that gates share and the structured matrices
+as in Lu, Sindhwani and Sainath (arXiv 1604.02594) and Sindhwani, Sainath and Kumar (arXiv 1510.01722).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from kws_app.schema import setting
 
@@ -24,8 +36,148 @@ class MatrixSettings:
             raise ValueError(f"form {self.form} needs {needs}, got {self.rank}")
 
 
-def factors(names: Iterable[str], cell: str, matrix: str) -> list[str]:
-    """Of all parameter *names* those that a *matrix* of a *cell* is made of."""
-    return [
-        name for name in names if name == f"{cell}.{matrix}" or name.startswith(f"{cell}.parametrizations.{matrix}.")
-    ]
+class Form(nn.Module):
+    """How a matrix of ``gates`` blocks of rows is stored; what is stored are matrices too."""
+
+    def macs(self, weight: Tensor) -> int:
+        """Multiply-accumulates of a product with the matrix."""
+        return weight.numel()
+
+
+class LowRank(Form):
+    """``M_i = A_i B_i`` for the rows of group ``i``; ``A`` is ``(rows, rank)``, ``B`` ``(groups * rank, columns)``.
+
+    One group is one right factor for all gates. Made of a whole matrix it is the truncated SVD, the nearest there is.
+    """
+
+    def __init__(self, rank: int, groups: int) -> None:
+        super().__init__()
+        self.rank, self.groups = rank, groups
+
+    def forward(self, A: Tensor, B: Tensor) -> Tensor:
+        return (A.unflatten(0, (self.groups, -1)) @ B.unflatten(0, (self.groups, -1))).flatten(0, 1)
+
+    def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        left, right = truncated(weight.unflatten(0, (self.groups, -1)), self.rank)
+        return left.flatten(0, 1), right.flatten(0, 1)
+
+    def macs(self, weight: Tensor) -> int:
+        rows, columns = weight.shape
+        return self.rank * (rows + self.groups * columns)
+
+
+class Toeplitz(Form):
+    """Each gate's block is the corner of a square Toeplitz-like matrix, stored as generators ``G`` and ``H``.
+
+    ``Z_f`` shifts down, with ``f`` in the top right corner. ``M`` has displacement rank ``r`` if
+    ``Z_1 M - M Z_{-1} = G_1 H_1' + ... + G_r H_r'`` (arXiv 1510.01722). Toeplitz matrices have 2, products of them the
+    sum of theirs, and with as many as rows any matrix can be written so. Both generators are ``(gates * rank, size)``,
+    size being the longer side of a block: a block that is not square is padded.
+    """
+
+    def __init__(self, rank: int, groups: int, rows: int, columns: int) -> None:
+        super().__init__()
+        self.rank, self.groups, self.rows, self.columns = rank, groups, rows // groups, columns
+        self.size = max(self.rows, columns)
+
+    def forward(self, G: Tensor, H: Tensor) -> Tensor:
+        displacement = G.unflatten(0, (self.groups, -1)).mT @ H.unflatten(0, (self.groups, -1))
+        return from_displacement(displacement)[:, : self.rows, : self.columns].flatten(0, 1)
+
+    def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        blocks = weight.unflatten(0, (self.groups, -1))
+        square = nn.functional.pad(blocks, (0, self.size - self.columns, 0, self.size - self.rows))
+        left, right = truncated(displacement_of(square), self.rank)
+        return left.mT.flatten(0, 1), right.flatten(0, 1)
+
+
+class Diagonal(Form):
+    """Square diagonal blocks on top of one another, one row of numbers each."""
+
+    def forward(self, diagonals: Tensor) -> Tensor:
+        return torch.diag_embed(diagonals).flatten(0, 1)
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        return weight.unflatten(0, (-1, weight.shape[1])).diagonal(dim1=1, dim2=2)
+
+    def macs(self, weight: Tensor) -> int:
+        return len(weight)
+
+
+def truncated(matrices: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """The nearest product of that rank, ``(..., rows, rank)`` and ``(..., rank, columns)``, both of the same scale."""
+    left, values, right = torch.linalg.svd(matrices, full_matrices=False)
+    if rank > values.shape[-1]:
+        raise ValueError(f"rank {rank} is more than the {values.shape[-1]} that a matrix of this shape can have")
+    root = values[..., :rank].sqrt()
+    return left[..., :rank] * root[..., None, :], root[..., None] * right[..., :rank, :]
+
+
+def displacement_of(M: Tensor) -> Tensor:
+    """``Z_1 M - M Z_{-1}`` of square matrices."""
+    return M.roll(1, -2) - torch.cat([M[..., 1:], -M[..., :1]], dim=-1)
+
+
+def from_displacement(D: Tensor) -> Tensor:
+    """The square matrices ``(batch, size, size)`` with ``Z_1 M - M Z_{-1} = D``.
+
+    Read along its wrapped diagonals that equation is ``M[i+1, j+1] = M[i, j] - D[i+1, j]``, and what comes out at the
+    end is minus what went in: so a diagonal starts with half of its sum. It takes ``size**2`` additions.
+    """
+    at = torch.arange(D.shape[-1], device=D.device)
+    along = D.gather(1, _rows(at[:, None] + at + 1, D))  # (batch, diagonal, place on it)
+    sums = along.cumsum(-1)
+    diagonals = sums[..., -1:] / 2 - (sums - along)
+    return diagonals.gather(1, _rows(at[:, None] - at, D))
+
+
+def _rows(index: Tensor, of: Tensor) -> Tensor:
+    return (index % of.shape[-1]).expand_as(of)
+
+
+def compress(cell: nn.Module, name: str, settings: MatrixSettings, *, gates: int) -> None:
+    """Store the matrix *name* of a cell as *settings* say, as near as that comes to what it is now.
+
+    Raises:
+        ValueError: it would take more numbers than the matrix has.
+    """
+    weight = getattr(cell, name)
+    form: Form
+    match settings.form:
+        case "dense":
+            return
+        case "toeplitz":
+            form = Toeplitz(settings.rank, gates, *weight.shape)
+        case "low_rank":
+            form = LowRank(settings.rank, gates)
+        case _:
+            form = LowRank(settings.rank, 1)
+    parametrize.register_parametrization(cell, name, form)
+    stored = sum(factor.numel() for factor in cell.parametrizations[name].parameters())
+    if stored > weight.numel():
+        raise ValueError(
+            f"{name}: {settings.form} of rank {settings.rank} takes {stored} numbers, more than the {weight.numel()} "
+            "of the whole matrix; use a lower rank, or form dense"
+        )
+
+
+def form_of(cell: nn.Module, name: str) -> tuple[Form | None, list[nn.Parameter]]:
+    """How the matrix *name* of a cell is stored, None being whole, and what is stored."""
+    if not parametrize.is_parametrized(cell, name):
+        return None, [getattr(cell, name)]
+    stored = cell.parametrizations[name]
+    return stored[0], list(stored.parameters())
+
+
+def assign(cell: nn.Module, name: str, weight: Tensor) -> None:
+    """Make the matrix *name* of a cell *weight*, or as near to it as the matrix is stored."""
+    if parametrize.is_parametrized(cell, name):
+        setattr(cell, name, weight.detach())
+    else:
+        getattr(cell, name).data.copy_(weight)
+
+
+def macs_of(cell: nn.Module, name: str) -> int:
+    """Multiply-accumulates of a product with the matrix *name* of a cell."""
+    form, stored = form_of(cell, name)
+    return stored[0].numel() if form is None else form.macs(getattr(cell, name))

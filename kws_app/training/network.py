@@ -13,8 +13,10 @@ Normalisation is part of the network, so that the daemon cannot differ from the 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,8 +24,9 @@ from torch import Tensor, nn
 
 from kws_app.features.mfcc import MfccSettings, dct, lifter
 from kws_app.schema import setting
-from kws_app.training.cells import GRU, LONGEST_MEMORY, Cell, FastGRNN, GhostRNN
-from kws_app.training.compression import MatrixSettings, factors
+from kws_app.training.cells import GRU, LONGEST_MEMORY, LSTM, RNN, Cell, FastGRNN, FastRNN
+from kws_app.training.compression import MatrixSettings, assign, compress, form_of
+from kws_app.training.ghost import GhostFastGRNN, GhostRNN
 
 CLAMP = 6.0
 RISE_SECONDS, FALL_SECONDS = 0.1, 3.0
@@ -67,10 +70,24 @@ class NetworkSettings:
     depth: float = setting(5.0, between=(1, 50), help="log energy below the level at which the bottom lies; 5 is 22 dB")
     floor: float = setting(3.0, between=(-36, 20), help="log energy added to every band; 3 is -80 dBFS of white noise")
 
+    def __post_init__(self) -> None:
+        if self.across_layers and not any(map(self.projects, range(self.layers))):
+            raise ValueError("across_layers needs a layer with another above it and a U of form shared")
+
     def matrices(self, layer: int) -> dict[str, MatrixSettings]:
         """How the matrices ``W`` and ``U`` of a layer, counted from 0, are stored."""
         at = self.top if self.top is not None and layer else self
-        return {"W": at.W, "U": at.U}
+        reads_projection = layer > 0 and self.projects(layer - 1)
+        return {"W": MatrixSettings(kept=at.W.kept) if reads_projection else at.W, "U": at.U}
+
+    def projects(self, layer: int) -> bool:
+        """Whether the layer above reads what the right factor of this one's ``U`` makes of its units.
+
+        That stores ``U = A P`` and the next layer's ``W = A' P`` with one ``P`` (Prabhavalkar et al. 2016, arXiv
+        1603.08042); which of this and of sharing among gates Lu et al. do, their abstract does not say.
+        """
+        at = self.top if self.top is not None and layer else self
+        return self.across_layers and layer + 1 < self.layers and at.U.form == "shared"
 
 
 class Front(nn.Module):
@@ -133,9 +150,9 @@ class Network(nn.Module):
         self.front = Front(mfcc, settings)
         cells: list[Cell] = []
         width = settings.stack * mfcc.nfilt
-        for _ in range(settings.layers):
-            cells.append(make_cell(settings, width))
-            width = cells[-1].outputs
+        for layer in range(settings.layers):
+            cells.append(make_cell(settings, layer, width))
+            width = settings.matrices(layer)["U"].rank if settings.projects(layer) else cells[-1].outputs
         self.cells = nn.ModuleList(cells)
         self.fillers = len(FILLERS) if settings.head == "softmax" else 0
         self.head = nn.Linear(width, keywords + self.fillers)
@@ -160,6 +177,7 @@ class Network(nn.Module):
         return (
             self.front.stack * self.front.bands.numel()
             + sum(cell.macs for cell in self.cells)
+            + sum(P.numel() for P in map(self.projection, range(len(self.cells))) if P is not None)
             + self.head.weight.numel()
         )
 
@@ -178,35 +196,68 @@ class Network(nn.Module):
         """Logits to scores in 0..1, one a keyword and then one a filler."""
         return torch.sigmoid(logits) if self.settings.head == "sigmoid" else torch.softmax(logits, dim=-1)
 
-    def thinned(self) -> Iterator[tuple[str, nn.Parameter, float]]:
-        """The parameters of which the settings keep only a share: name, parameter, share."""
-        named = dict(self.named_parameters())
-        for layer in range(len(self.cells)):
-            for matrix, settings in self.settings.matrices(layer).items():
-                for name in factors(named, f"cells.{layer}", matrix):
-                    if settings.kept < 1:
-                        yield name, named[name], settings.kept
+    def thinned(self) -> Iterator[tuple[nn.Parameter, float]]:
+        """The parameters of which the settings keep only a share, with the share."""
+        for layer, cell in enumerate(self.cells):
+            for name, settings in self.settings.matrices(layer).items():
+                if settings.kept < 1:
+                    for parameter in form_of(cell, name)[1]:
+                        yield parameter, settings.kept
+
+    def projection(self, layer: int) -> Tensor | None:
+        """The right factor ``(rank, units)`` through which the layer above reads this one, if it does."""
+        return form_of(self.cells[layer], "U")[1][1] if self.settings.projects(layer) else None
+
+    @torch.no_grad()
+    def start_from(self, trained: Network) -> None:
+        """Take over the weights of a network of the same cells and units, its matrices as near as our forms come.
+
+        For low rank that is the truncated SVD. Where a layer reads a projection ``P`` of the one below, ``P`` is that
+        of the lower ``U``, and the ``A`` of the least squares ``A P = W``, as Prabhavalkar et al. do.
+        """
+        matrices = re.compile(r"cells\.\d+\.(parametrizations\.)?[WU]\b")
+        others = {name: value for name, value in trained.state_dict().items() if not matrices.match(name)}
+        self.load_state_dict(self.state_dict() | others)
+        for layer, (cell, source) in enumerate(zip(self.cells, trained.cells, strict=True)):
+            P = self.projection(layer - 1) if layer else None
+            assign(cell, "W", source.W if P is None else source.W @ torch.linalg.pinv(P))
+            assign(cell, "U", source.U)
 
     def trunk(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """What the heads read, from normalised bands; the state is that of the cells alone."""
         states = []
-        for cell, part in zip(self.cells, state.split(self.parts[1:], dim=1), strict=True):
-            x, last = cell(x, part)
+        for layer, part in enumerate(state.split(self.parts[1:], dim=1)):
+            x, last = self.cells[layer](x, part)
             states.append(last)
+            P = self.projection(layer)
+            x = x if P is None else x @ P.T
         return x, torch.cat(states, dim=1)
 
 
-def make_cell(settings: NetworkSettings, width: int) -> Cell:
-    """A cell of *settings* with *width* inputs."""
-    memory = LONGEST_MEMORY / settings.stack
+def make_cell(settings: NetworkSettings, layer: int, width: int) -> Cell:
+    """The cell of a layer, with *width* inputs."""
+    n, memory = settings.hidden, LONGEST_MEMORY / settings.stack
+    lines: dict[str, Any] = {"piecewise_linear": settings.piecewise_linear}
+    ghosts = {"r": settings.ratio, "phi": settings.phi, "after": settings.phi_activation}
+    cell: Cell
     match settings.cell:
-        case "GhostRNN":
-            return GhostRNN(width, settings.hidden, r=settings.ratio, memory=memory)
-        case "GRU":
-            return GRU(width, settings.hidden, memory=memory)
+        case "RNN":
+            cell = RNN(width, n, **lines)
+        case "FastRNN":
+            cell = FastRNN(width, n, alpha=settings.fastrnn_alpha, **lines)
         case "FastGRNN":
-            return FastGRNN(width, settings.hidden)
-    raise NotImplementedError(settings.cell)
+            cell = FastGRNN(width, n, **lines)
+        case "GhostFastGRNN":
+            cell = GhostFastGRNN(width, n, **ghosts, **lines)
+        case "GRU":
+            cell = GRU(width, n, memory=memory, **lines)
+        case "LSTM":
+            cell = LSTM(width, n, memory=memory, **lines)
+        case _:
+            cell = GhostRNN(width, n, memory=memory, **ghosts, **lines)
+    for name, form in settings.matrices(layer).items():
+        compress(cell, name, form, gates=cell.gates)
+    return cell
 
 
 def inverse_dct(mfcc: MfccSettings) -> np.ndarray:

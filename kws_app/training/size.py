@@ -31,7 +31,7 @@ class Size:
 
 def size_of(network: Network) -> Size:
     """Measure *network*."""
-    kept = {name: share for name, _, share in network.thinned()}
+    kept = {id(parameter): share for parameter, share in network.thinned()}
     parameters = nonzeros = numbers = 0
     for name, parameter in network.named_parameters():
         if name.startswith(PHONE_HEAD):
@@ -39,5 +39,5 @@ def size_of(network: Network) -> Size:
         alive = int(parameter.count_nonzero())
         parameters += parameter.numel()
         nonzeros += alive
-        numbers += 2 * alive if kept.get(name, 1.0) < SPARSE_BELOW else parameter.numel()
+        numbers += 2 * alive if kept.get(id(parameter), 1.0) < SPARSE_BELOW else parameter.numel()
     return Size(parameters, nonzeros, 4 * numbers, numbers, network.macs)

@@ -23,7 +23,7 @@ class HardThreshold:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._supports = {name: parameter.data != 0 for name, parameter, _ in network.thinned()}
+        self._supports = [parameter.data != 0 for parameter, _ in network.thinned()]
 
     @torch.no_grad()
     def __call__(self, step: int, steps: int) -> None:
@@ -31,16 +31,15 @@ class HardThreshold:
         if step < steps / 3:
             return
         projects = step < 2 * steps / 3 and step % TRIM_LEVEL == 0
-        for name, parameter, kept in self._network.thinned():
-            if projects:
-                self._supports[name] = largest(parameter, kept)
-            parameter.mul_(self._supports[name])
+        if projects:
+            self._supports = [largest(parameter, kept) for parameter, kept in self._network.thinned()]
+        self.mask(self._network)
 
     @torch.no_grad()
     def mask(self, network: Network) -> None:
-        """Set to zero what another copy of the network, such as a moving average, has outside the supports."""
-        for name, parameter, _ in network.thinned():
-            parameter.mul_(self._supports[name])
+        """Set to zero what the network, or another one of its shape such as a moving average, has outside."""
+        for (parameter, _), support in zip(network.thinned(), self._supports, strict=True):
+            parameter.mul_(support)
 
 
 def largest(matrix: Tensor, kept: float) -> Tensor:

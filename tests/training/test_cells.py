@@ -6,7 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the training extra is not installed")
 
-from kws_app.training.cells import GRU, Cell, FastGRNN, GhostRNN  # noqa: E402
+from kws_app.training.cells import GRU, Cell, FastGRNN  # noqa: E402
+from kws_app.training.ghost import GhostRNN  # noqa: E402
 
 CELLS = {"GRU": lambda: GRU(5, 8), "FastGRNN": lambda: FastGRNN(5, 8), "GhostRNN": lambda: GhostRNN(5, 8)}
 
