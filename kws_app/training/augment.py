@@ -60,10 +60,29 @@ def change_tempo(audio: Audio, factor: float) -> Audio:
 
 def through_opus(audio: Audio) -> Audio:
     """One trip through Ogg Opus, because the background recordings have made it and the words have not."""
+    return _coded(audio, "OGG", "OPUS", compression_level=0.924)
+
+
+def through_codec(rng: np.random.Generator, audio: Audio) -> Audio:
+    """What a telephone, a cheap camera or a poor connection leaves: few bits, and none above some frequency."""
+    kind = str(rng.choice(["OPUS", "VORBIS", "MPEG_LAYER_III", "GSM610", "ULAW"]))
+    match kind:
+        case "OPUS":
+            return _coded(audio, "OGG", kind, compression_level=rng.uniform(0.98, 1.0))
+        case "VORBIS":
+            return _coded(audio, "OGG", kind, compression_level=1.0)
+        case "MPEG_LAYER_III":
+            return _coded(audio, "MP3", kind, compression_level=rng.uniform(0.7, 0.95))
+    return _coded(audio, "WAV", kind)
+
+
+def _coded(audio: Audio, container: str, codec: str, **options: float) -> Audio:
+    """Through *codec* and back, as long as before; the ones above keep every sound where it is."""
     coded = io.BytesIO()
-    soundfile.write(coded, audio, RATE, format="OGG", subtype="OPUS", compression_level=0.924)
+    soundfile.write(coded, audio, RATE, format=container, subtype=codec, **options)
     coded.seek(0)
     decoded, _ = soundfile.read(coded, dtype="float32")
+    decoded = np.pad(decoded, (0, max(0, len(audio) - len(decoded))))
     return np.asarray(decoded[: len(audio)], np.float32)
 
 

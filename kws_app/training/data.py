@@ -29,7 +29,7 @@ from kws_app.audio.wavefile import WaveFile
 from kws_app.errors import ConfigError, Fault, RecordingError
 from kws_app.training.augment import direct_sound_first
 from kws_app.training.moments import read_moments
-from kws_app.training.phones import Alignment, Phones
+from kws_app.training.phones import SLOT, Alignment, Phones
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +64,12 @@ class Take:
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def crop(self, rng: np.random.Generator, length: int) -> Take:
+        """At most *length* samples from somewhere in it, cut where a label begins."""
+        start = int(rng.integers(max(1, len(self) - length))) // SLOT * SLOT
+        phones = None if self.phones is None else self.phones[start // SLOT :]
+        return Take(self.samples[start : start + length], phones)
 
 
 @dataclass(slots=True)
@@ -113,7 +119,7 @@ class Corpus:
         for path in sorted((root / "background" / "train" / "rirs").glob("*.flac")):
             response = self._read(path)
             if response is not None:
-                self.rooms.append(direct_sound_first(response.astype(np.float32) / 32768))
+                self.rooms.append(direct_sound_first(as_audio(response)))
 
     def add_background(self, root: Path) -> None:
         """Add the running audio that *root*/segments.tsv lists, cut where it says clips were joined."""
@@ -202,6 +208,11 @@ def read_recording(path: Path) -> Samples:
     with WaveFile(path, block_seconds=IN_ONE_GO) as recording:
         blocks = [block.samples for block in recording.blocks()]
     return np.concatenate([np.empty(0, np.int16), *blocks])
+
+
+def as_audio(samples: Samples) -> Audio:
+    """The samples as training mixes them."""
+    return samples.astype(np.float32) / 32768
 
 
 def keyword_of(word: str) -> str:

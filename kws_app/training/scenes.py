@@ -22,8 +22,10 @@ from kws_app.features.mfcc import Mfcc, MfccSettings
 from kws_app.schema import setting
 from kws_app.training import augment
 from kws_app.training.augment import decibels, rms
-from kws_app.training.data import Clip, Corpus, Take
-from kws_app.training.phones import PHONES, SILENCE, SLOT, UNKNOWN, Phones
+from kws_app.training.beds import Beds, Rooms
+from kws_app.training.data import Clip, Corpus, Take, as_audio
+from kws_app.training.phones import SLOT, UNKNOWN, Phones
+from kws_app.training.track import Track
 from kws_app.wholefile import whole
 
 Events = npt.NDArray[np.int32]
@@ -40,18 +42,24 @@ class SceneSettings:
     noise_share: float = setting(0.1, between=(0, 1), help="scenes of noise alone; what is left is music")
     synthetic_share: float = setting(0.25, between=(0, 1), help="keywords said by a synthesizer")
     near_miss_share: float = setting(0.12, between=(0, 1), help="items that are near misses")
+    mined_share: float = setting(0.0, between=(0, 1), help="items that are moments which a model took for a keyword")
     bed_share: float = setting(0.65, between=(0, 1), help="scenes with noise, music or talk behind the speech")
     bed_snr: tuple[float, float] = setting((0.0, 25.0), help="speech over bed, dB")
+    television_share: float = setting(0.1, between=(0, 1), help="beds that are a television in the room")
+    television_snr: tuple[float, float] = setting((5.0, 15.0), help="speech over television, dB")
     floor_below: tuple[float, float] = setting((30.0, 60.0), help="stationary noise below the speech, dB")
     room_share: float = setting(0.4, between=(0, 1), help="scenes in a room, half measured and half simulated")
     simulated_rooms: int = setting(150, between=(1, 10_000), help="simulated rooms to choose from")
     changed_share: float = setting(0.8, between=(0, 1), help="clips spoken at another speed, pitch and tempo")
     coded_share: float = setting(0.4, between=(0, 1), help="words that made a trip through Opus")
+    codec_share: float = setting(0.0, between=(0, 1), help="scenes that went through a codec of few bits")
     coloured_share: float = setting(0.7, between=(0, 1), help="scenes through a coloured microphone")
     clipped_share: float = setting(0.05, between=(0, 1), help="scenes that clip")
     level_dbfs: tuple[float, float] = setting((-48.0, -8.0), help="level of the speech, dB below full scale")
     speed: tuple[float, float] = setting((0.85, 1.17), help="factor of tempo and pitch together")
     tempo: tuple[float, float] = setting((0.88, 1.14), help="factor of tempo alone")
+    child_share: float = setting(0.0, between=(0, 1), help="of what is changed, what becomes a child's voice")
+    child_speed: tuple[float, float] = setting((1.2, 1.45), help="factor of a child's pitch and formants")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,42 +77,6 @@ class Scene:
     phones: Phones
 
 
-class _Track:
-    """Speech as it is laid down: rms about 1 where somebody talks, zero between."""
-
-    def __init__(self, length: int) -> None:
-        self.audio = np.zeros(length, np.float32)
-        self.phones = np.full(-(-length // SLOT), UNKNOWN, np.uint8)
-        self.words: list[tuple[int, int, int]] = []
-        self.cursor = 0
-
-    @property
-    def room_left(self) -> int:
-        return len(self.audio) - self.cursor
-
-    def lay(self, item: Audio, *, gap: int, phones: Phones | None = None, factor: float = 1.0) -> int:
-        """Add *item* after *gap* samples of nothing; returns where it begins.
-
-        Args:
-            phones: what is said in it, before it was spoken *factor* times as fast.
-        """
-        begin = self.cursor + gap
-        item = item[: max(0, len(self.audio) - begin)]
-        self.audio[begin : begin + len(item)] += item
-        if phones is not None:
-            self._label(phones, begin, len(item), factor)
-        self.cursor = begin + len(item)
-        return begin
-
-    def _label(self, phones: Phones, begin: int, length: int, factor: float) -> None:
-        """Before a labelled item, from the cursor on, nobody speaks."""
-        slots = np.arange(-(-begin // SLOT), (begin + length) // SLOT)
-        at = ((slots * SLOT + SLOT // 2 - begin) * factor / SLOT).astype(int)
-        inside = at < len(phones)
-        self.phones[self.cursor // SLOT : -(-begin // SLOT)] = PHONES.index(SILENCE)
-        self.phones[slots[inside]] = phones[at[inside]]
-
-
 class SceneBuilder:
     """Composes scenes from a corpus; the same generator gives the same scene."""
 
@@ -112,13 +84,14 @@ class SceneBuilder:
         self._corpus, self._keywords, self._settings = corpus, keywords, settings
         wanted = np.array([weights.get(keyword, 1.0) for keyword in keywords])
         self._chances = wanted / wanted.sum()
-        self._simulated = augment.simulated_rooms(np.random.default_rng(0), settings.simulated_rooms)
+        self._rooms = Rooms(corpus.rooms, augment.simulated_rooms(np.random.default_rng(0), settings.simulated_rooms))
+        self._beds = Beds(corpus, self._rooms)
         self._coded: dict[int, Audio] = {}
 
     def build(self, rng: np.random.Generator) -> Scene:
         """One scene, another each time."""
         settings = self._settings
-        track = _Track(int(settings.seconds * RATE))
+        track = Track(int(settings.seconds * RATE))
         kind = rng.random()
         if kind < settings.word_share:
             self._lay_words(rng, track)
@@ -129,12 +102,14 @@ class SceneBuilder:
             self._lay_take(rng, track, self._corpus.noise if is_noise else self._corpus.music)
         return Scene(self._record(rng, track.audio), track.words, track.phones)
 
-    def _lay_words(self, rng: np.random.Generator, track: _Track) -> None:
+    def _lay_words(self, rng: np.random.Generator, track: Track) -> None:
         track.cursor = int(rng.uniform(0.2, 2.0) * RATE)
         while track.room_left > 2.5 * RATE:
             draw = rng.random()
             if draw < 0.62:
                 self._lay_keyword(rng, track)
+            elif draw >= 1 - self._settings.mined_share and self._corpus.mined:
+                self._lay_clip(rng, track, self._corpus.mined)
             elif draw < 0.62 + self._settings.near_miss_share:
                 self._lay_clip(rng, track, self._corpus.near_misses or self._corpus.commands)
             elif draw < 0.80:
@@ -142,7 +117,7 @@ class SceneBuilder:
             else:
                 self._lay_snippet(rng, track, self._corpus.speech, (0.5, 3.0), haste=1)
 
-    def _lay_keyword(self, rng: np.random.Generator, track: _Track) -> None:
+    def _lay_keyword(self, rng: np.random.Generator, track: Track) -> None:
         index = int(rng.choice(len(self._keywords), p=self._chances))
         keyword = self._keywords[index]
         synthetic = self._corpus.synthetic.get(keyword, [])
@@ -152,24 +127,26 @@ class SceneBuilder:
         if end < len(track.audio):
             track.words.append((index, start, end))
 
-    def _lay_clip(self, rng: np.random.Generator, track: _Track, clips: list[Clip]) -> tuple[int, int]:
+    def _lay_clip(self, rng: np.random.Generator, track: Track, clips: list[Clip]) -> tuple[int, int]:
         """Lay down one of *clips*, another voice each time; returns where the word in it starts and ends."""
         clip = clips[rng.integers(len(clips))]
         audio = self._audio(rng, clip)
         audio = audio / rms(audio[clip.start : clip.end])
         speed = tempo = 1.0
         if rng.random() < self._settings.changed_share:
-            speed, tempo = rng.uniform(*self._settings.speed), rng.uniform(*self._settings.tempo)
+            speed, tempo = self._voice(rng)
             audio = augment.change_speed(augment.change_tempo(audio, tempo), speed)
         item = augment.fade(audio) * decibels(rng.uniform(-4, 4))
         item = np.asarray(item, np.float32)
         begin = track.lay(item, gap=_pause(rng), phones=clip.phones, factor=speed * tempo)
         return begin + round(clip.start / (speed * tempo)), begin + round(clip.end / (speed * tempo))
 
-    def _lay_speech(self, rng: np.random.Generator, track: _Track) -> None:
+    def _lay_speech(self, rng: np.random.Generator, track: Track) -> None:
         foreign = bool(self._corpus.other_languages) and rng.random() < 0.15
         while track.room_left > RATE // 2:
-            if not foreign and self._corpus.near_misses and rng.random() < self._settings.near_miss_share:
+            if self._corpus.mined and rng.random() < self._settings.mined_share:
+                self._lay_clip(rng, track, self._corpus.mined)
+            elif not foreign and self._corpus.near_misses and rng.random() < self._settings.near_miss_share:
                 self._lay_clip(rng, track, self._corpus.near_misses)
             elif rng.random() < 0.1:
                 self._lay_clip(rng, track, self._corpus.commands)
@@ -177,65 +154,59 @@ class SceneBuilder:
                 takes = self._corpus.other_languages if foreign else self._corpus.speech
                 self._lay_snippet(rng, track, takes, (2.0, 15.0), haste=2)
 
-    def _lay_take(self, rng: np.random.Generator, track: _Track, takes: list[Take]) -> None:
+    def _lay_take(self, rng: np.random.Generator, track: Track, takes: list[Take]) -> None:
         while track.room_left > 0:
-            piece = _as_audio(_crop(rng, _draw(rng, takes), track.room_left).samples)
+            piece = as_audio(_draw(rng, takes).crop(rng, track.room_left).samples)
             track.lay(augment.fade(piece / rms(piece)) * np.float32(decibels(rng.uniform(-4, 4))), gap=0)
 
     def _lay_snippet(
-        self, rng: np.random.Generator, track: _Track, takes: list[Take], seconds: tuple[float, float], *, haste: int
+        self, rng: np.random.Generator, track: Track, takes: list[Take], seconds: tuple[float, float], *, haste: int
     ) -> None:
         """Lay down some seconds of talk; the pause before it is *haste* times as short as others."""
         length = int(rng.uniform(*seconds) * RATE)
-        snippet = _crop(rng, _draw(rng, takes), length)
-        speed = float(rng.uniform(*self._settings.speed))
-        changed = augment.change_speed(_as_audio(snippet.samples), speed)
+        snippet = _draw(rng, takes).crop(rng, length)
+        speed, tempo = self._voice(rng)
+        changed = augment.change_speed(augment.change_tempo(as_audio(snippet.samples), tempo), speed)
         # The level of talk is that of its loud part: pauses inside must not make the rest louder.
         level = float(np.sqrt(np.percentile(np.square(changed), 75) * 2 + 1e-12)) + rms(changed)
         item = np.asarray(augment.fade(changed) / level * decibels(rng.uniform(-4, 6)), np.float32)
-        track.lay(item, gap=_pause(rng) // haste, phones=snippet.phones, factor=speed)
+        track.lay(item, gap=_pause(rng) // haste, phones=snippet.phones, factor=speed * tempo)
+
+    def _voice(self, rng: np.random.Generator) -> tuple[float, float]:
+        """Factors of speed and of tempo that make another voice: a child's is higher, but no faster."""
+        tempo = rng.uniform(*self._settings.tempo)
+        if rng.random() < self._settings.child_share:
+            speed = rng.uniform(*self._settings.child_speed)
+            return speed, tempo / speed
+        return rng.uniform(*self._settings.speed), tempo
 
     def _audio(self, rng: np.random.Generator, clip: Clip) -> Audio:
         if rng.random() >= self._settings.coded_share:
-            return _as_audio(clip.samples)
+            return as_audio(clip.samples)
         if id(clip) not in self._coded:
-            self._coded[id(clip)] = augment.through_opus(_as_audio(clip.samples))
+            self._coded[id(clip)] = augment.through_opus(as_audio(clip.samples))
         return self._coded[id(clip)]
 
     def _record(self, rng: np.random.Generator, speech: Audio) -> Samples:
-        """Room, bed, floor, microphone, level, clipping: int16 audio of the whole scene."""
+        """Room, bed, floor, microphone, level, clipping, codec: int16 audio of the whole scene."""
         settings = self._settings
         if rng.random() < settings.room_share:
-            rooms = self._corpus.rooms if self._corpus.rooms and rng.random() < 0.5 else self._simulated
-            speech = augment.reverberate(speech, rooms[rng.integers(len(rooms))])
+            speech = augment.reverberate(speech, self._rooms.draw(rng))
         scene = speech + decibels(-rng.uniform(*settings.floor_below)) * augment.coloured_noise(rng, len(speech))
         if rng.random() < settings.bed_share:
-            scene += decibels(-rng.uniform(*settings.bed_snr)) * self._bed(rng, len(speech))
+            is_television = rng.random() < settings.television_share
+            bed = (self._beds.television if is_television else self._beds.sound)(rng, len(speech))
+            snr = settings.television_snr if is_television else settings.bed_snr
+            scene += decibels(-rng.uniform(*snr)) * bed
         if rng.random() < settings.coloured_share:
             scene = augment.colour(rng, scene)
         gain = decibels(rng.uniform(*settings.level_dbfs))
         if rng.random() < settings.clipped_share:
             gain = decibels(rng.uniform(-6, 6))
-        return np.clip(np.rint(scene * (gain * 32768)), -32768, 32767).astype(np.int16)
-
-    def _bed(self, rng: np.random.Generator, length: int) -> Audio:
-        """What goes on behind the speech, rms 1: noise, music, a crowd, or one talker (a television)."""
-        corpus = self._corpus
-        kind = rng.choice(["noise", "music", "crowd", "television"], p=[0.55, 0.2, 0.15, 0.1])
-        layers = {
-            "noise": [corpus.noise],
-            "music": [corpus.music],
-            "crowd": [corpus.speech] * int(rng.integers(3, 6)),
-            "television": [corpus.speech],
-        }[str(kind)]
-        bed = np.zeros(length, np.float32)
-        for takes in layers:
-            filled = 0
-            while filled < length:
-                piece = augment.fade(_as_audio(_crop(rng, _draw(rng, takes), length - filled).samples))
-                bed[filled : filled + len(piece)] += piece / rms(piece)
-                filled += len(piece)
-        return bed / np.float32(rms(bed))
+        scene = np.clip(scene * np.float32(gain), -1, 1)
+        if rng.random() < settings.codec_share:
+            scene = augment.through_codec(rng, scene)
+        return np.clip(np.rint(scene * 32768), -32768, 32767).astype(np.int16)
 
 
 def _pause(rng: np.random.Generator) -> int:
@@ -245,17 +216,6 @@ def _pause(rng: np.random.Generator) -> int:
 
 def _draw(rng: np.random.Generator, takes: list[Take]) -> Take:
     return takes[rng.integers(len(takes))]
-
-
-def _crop(rng: np.random.Generator, take: Take, length: int) -> Take:
-    """At most *length* samples of *take*, cut where a label begins."""
-    start = int(rng.integers(max(1, len(take) - length))) // SLOT * SLOT
-    phones = None if take.phones is None else take.phones[start // SLOT :]
-    return Take(take.samples[start : start + length], phones)
-
-
-def _as_audio(samples: Samples) -> Audio:
-    return samples.astype(np.float32) / 32768
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,19 @@ def test_the_codec_keeps_length_and_place() -> None:
     assert abs(int(np.argmax(np.correlate(coded[4000:12000], audio[6000:10000]))) - 2000) <= 16
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_every_codec_of_few_bits_keeps_length_and_place_and_changes_the_sound(seed: int) -> None:
+    audio = np.random.default_rng(0).normal(scale=1e-3, size=RATE).astype(np.float32)
+    audio[6000:10000] += tone(700, 0.25) * np.hanning(4000).astype(np.float32) / 2
+
+    coded = augment.through_codec(np.random.default_rng(seed), audio)
+
+    assert (coded.shape, coded.dtype) == (audio.shape, np.float32)
+    middle = np.average(np.arange(RATE), weights=np.square(coded, dtype=np.float64))
+    assert middle == pytest.approx(8000, abs=0.01 * RATE)
+    assert augment.rms(coded - audio) > 1e-4
+
+
 def test_a_room_keeps_the_direct_sound_in_place_and_rings_after_it() -> None:
     response = augment.simulated_rooms(np.random.default_rng(1), 1)[0]
     click = np.zeros(RATE, np.float32)

@@ -110,6 +110,49 @@ def test_a_damaged_shard_is_answered_with_what_would_do(tmp_path: Path, content:
         read_shards([tmp_path / "0000.npz"])
 
 
+@pytest.mark.parametrize(("word_share", "mined_share"), [(1.0, 0.38), (0.0, 1.0)])
+def test_moments_that_were_mined_take_the_share_of_items_they_are_given(word_share: float, mined_share: float) -> None:
+    sounds = corpus()
+    sounds.mined = [Clip(tone(3000, 0.5), 0, 8000, "m")]
+    settings = SceneSettings(**(QUIET | {"word_share": word_share, "speech_share": 1.0, "mined_share": mined_share}))
+
+    scene = SceneBuilder(sounds, ("word",), {}, settings).build(np.random.default_rng(1))
+
+    assert band_level(scene.samples, 300) < 0.01
+    assert band_level(scene.samples, 3000) > (0.1 if scene.words else 0.9)
+
+
+def test_a_television_is_5_to_15_db_below_the_words() -> None:
+    building = builder(bed_share=1.0, television_share=1.0)
+    below = []
+    for seed in range(8):
+        scene = building.build(np.random.default_rng(seed))
+        for _, start, end in scene.words:
+            spoken = scene.samples[start + 400 : end - 400]
+            below.append(10 * np.log10(band_level(spoken, 1000) / band_level(spoken, 300)))
+
+    assert 7 < np.median(below) < 13
+    assert 0 < np.percentile(below, 5) < np.percentile(below, 95) < 20
+
+
+def test_a_childs_voice_is_higher_and_no_faster() -> None:
+    scene = builder(changed_share=1.0, child_share=1.0).build(np.random.default_rng(1))
+
+    for _, start, end in scene.words:
+        spectrum = np.abs(np.fft.rfft(scene.samples[start + 400 : end - 400].astype(float)))
+        assert 1150 < np.argmax(spectrum) * RATE / (end - start - 800) < 1500
+        assert 0.5 / 1.15 < (end - start) / RATE < 0.5 / 0.87
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_codec_leaves_the_words_where_they_are(seed: int) -> None:
+    scene = builder(codec_share=1.0).build(np.random.default_rng(seed))
+
+    assert len(scene.samples) == 30 * RATE
+    for _, start, end in scene.words:
+        assert band_level(scene.samples[start + 400 : end - 400], 1000) > 0.9
+
+
 def labelled(samples: np.ndarray, phone: int) -> np.ndarray:
     return np.full(len(samples) // SLOT, phone, np.uint8)
 
