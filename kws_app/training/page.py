@@ -11,6 +11,7 @@ from typing import Any
 
 from kws_app.errors import ConfigError, Fault
 from kws_app.training.pictures import det_curve, score_histogram
+from kws_app.training.speechcommands import command
 from kws_app.wholefile import whole
 
 STYLE = """
@@ -29,6 +30,8 @@ polyline { fill: none; stroke-width: 2; } line { stroke-width: 2; }
 .grid { stroke: var(--rule); stroke-width: 1; } .mark { stroke: var(--faint); stroke-width: 1; stroke-dasharray: 4 3; }
 """
 COLOURS = ("#0a7c3e", "#2f6fde", "#d9822b", "#c0392b", "#8e44ad", "#12939a", "#b08d00", "#7f7f7f")
+SPEECH_COMMANDS = Path("speech-commands")
+"""Given instead of a file, the comparison of cells."""
 POINTS = {"quiet": "quiet", "balanced": "balanced", "eager": "eager", "shipped": "as shipped"}
 
 
@@ -178,17 +181,26 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "report",
-        help="the page of an evaluation made before",
-        description="Write the page of a JSON file that kws-train evaluate wrote.",
-        epilog="example: kws-train report dev.json --page dev",
+        help="the page of an evaluation made before, or the comparison of cells on Speech Commands",
+        description="Write the page of a JSON file that kws-train evaluate wrote; or, given the word speech-commands "
+        "instead of a file, train and compare the networks of docs/speech-commands.md.",
+        epilog="examples: kws-train report dev.json --page dev; "
+        "kws-train report speech-commands --data DATA --work runs/speech-commands",
     )
-    parser.add_argument("report", type=Path, metavar="JSON", help="what kws-train evaluate wrote")
-    parser.add_argument("--page", type=Path, required=True, metavar="DIR", help="write index.html there")
+    parser.add_argument(
+        "report", type=Path, metavar="JSON|speech-commands", help="what kws-train evaluate wrote, or the comparison"
+    )
+    parser.add_argument("--page", type=Path, metavar="DIR", help="of a JSON file: write index.html there")
+    command.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the page of a report."""
+    if args.report == SPEECH_COMMANDS:
+        return command.run(args)
+    if args.page is None:
+        raise ConfigError(Fault("--page", None, "", "is needed: the folder in which to write index.html"))
     print(write_page(read_report(args.report), args.page))
     return 0
 

@@ -1,0 +1,1 @@
+"""Single spoken words in clips of one second: training, judging, and the report on Speech Commands."""

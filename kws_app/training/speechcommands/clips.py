@@ -1,0 +1,131 @@
+"""The clips of a Speech Commands folder: one second each, with a label; and the noise that is mixed into them.
+
+The twelve labels of the task are its ten words, ``_unknown_`` for every other word, and ``_silence_``, which is cut
+from the corpus's background noise. Of each noise file the last fifth is dev's, since dev has no file of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from kws_app.arrays import RATE, Samples
+from kws_app.audio.wavefile import WaveFile
+from kws_app.errors import ConfigError, Fault, RecordingError
+from kws_app.training.data import IN_ONE_GO, read_recording, rows
+from kws_app.training.network import FILLERS
+
+logger = logging.getLogger(__name__)
+
+UNKNOWN, SILENCE = FILLERS
+NOISE_FOLDER = "_background_noise_"
+SHORTEST_SECONDS = 0.1
+DEV_SHARE = 0.2
+"""Of each noise file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clips:
+    """``samples`` int16 ``(clips, 16000)``, ``labels`` int64 ``(clips,)``, what is said in each, and what was skipped.
+
+    Shorter clips end in digital silence, as everybody who reports on this corpus has them.
+    """
+
+    samples: npt.NDArray[np.int16]
+    labels: npt.NDArray[np.int64]
+    words: tuple[str, ...]
+    skipped: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+
+def label_of(word: str, keywords: Sequence[str]) -> int:
+    """The column of the scores that is right for a folder's name."""
+    if word in keywords:
+        return list(keywords).index(word)
+    return len(keywords) + (1 if word in (SILENCE, NOISE_FOLDER) else 0)
+
+
+def read_split(root: Path, split: str, keywords: Sequence[str]) -> Clips:
+    """The clips of *split*, ``train`` or ``dev``, that the manifest in *root* lists, and the split's silence."""
+    listed = [row for row in rows(root / "manifest.tsv") if row["path"].startswith(f"{split}/")]
+    spoken = [(root / row["path"], row["word"]) for row in listed if not row["word"].startswith("_")]
+    found = read_clips(spoken, keywords)
+    if not len(found):
+        raise ConfigError(Fault(str(root), None, "", f"holds no clip of the split {split} that can be read"))
+    silence = np.concatenate([np.empty((0, RATE), np.int16), *map(_seconds, noise(root, split))])
+    return Clips(
+        np.concatenate([found.samples, silence]),
+        np.concatenate([found.labels, np.full(len(silence), label_of(SILENCE, keywords))]),
+        (*found.words, *[SILENCE] * len(silence)),
+        found.skipped,
+    )
+
+
+def read_clips(paths: Iterable[tuple[Path, str]], keywords: Sequence[str]) -> Clips:
+    """Decode clips, given as (path, word); those that cannot be used are named in ``skipped``."""
+    listed = list(paths)
+    with ThreadPoolExecutor() as pool:  # libsndfile decodes outside the interpreter's lock
+        read = list(pool.map(_read, [path for path, _ in listed]))
+    skipped = tuple(found for found in read if isinstance(found, str))
+    for reason in skipped:
+        logger.warning("skipped %s", reason)
+    kept = [(samples, word) for samples, (_, word) in zip(read, listed, strict=True) if not isinstance(samples, str)]
+    return Clips(
+        np.stack([samples for samples, _ in kept]) if kept else np.empty((0, RATE), np.int16),
+        np.array([label_of(word, keywords) for _, word in kept], np.int64),
+        tuple(word for _, word in kept),
+        skipped,
+    )
+
+
+def noise(root: Path, split: str) -> list[Samples]:
+    """The split's part of the corpus's noise files, which stand in ``train``."""
+    parts = []
+    for path in sorted((root / "train" / NOISE_FOLDER).glob("*.*")):
+        samples = read_recording(path)
+        cut = round(len(samples) * (1 - DEV_SHARE))
+        parts.append(samples[:cut] if split == "train" else samples[cut:])
+    return parts
+
+
+def clip_weights(clips: Clips) -> npt.NDArray[np.float64]:
+    """How often each clip is drawn, so that all labels come equally often.
+
+    Inside ``_unknown_`` a word comes as often as the root of the number of its clips: a word with ten clips would be
+    learnt by heart if it came as often as one with three hundred, and hardly be heard if it came thirty times less.
+    """
+    words = Counter(clips.words)
+    weights = np.array([words[word] ** -0.5 for word in clips.words])
+    for label in np.unique(clips.labels):
+        at = clips.labels == label
+        weights[at] /= weights[at].sum()
+    return weights / weights.sum()
+
+
+def _read(path: Path) -> Samples | str:
+    """One clip, or why it cannot be used."""
+    try:
+        with WaveFile(path, block_seconds=IN_ONE_GO) as recording:
+            rate = recording.rate
+            blocks = [block.samples for block in recording.blocks()]
+    except RecordingError as error:
+        return str(error)
+    if rate != RATE:
+        return f"{path}: has {rate} Hz; clips must have {RATE}"
+    samples = np.concatenate([np.empty(0, np.int16), *blocks])[:RATE]
+    if len(samples) < SHORTEST_SECONDS * RATE:
+        return f"{path}: {len(samples) / RATE:.2f} s long; clips must have {SHORTEST_SECONDS:g} s at least"
+    return np.pad(samples, (0, RATE - len(samples)))
+
+
+def _seconds(samples: Samples) -> Samples:
+    return samples[: len(samples) // RATE * RATE].reshape(-1, RATE)

@@ -1,0 +1,56 @@
+"""``kws-train report speech-commands``: train what is missing of the table, then write its page."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from pathlib import Path
+
+from kws_app.errors import ConfigError, Fault
+from kws_app.training.speechcommands.rows import ROWS, SEEDS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this report."""
+    group = parser.add_argument_group("speech-commands")
+    group.add_argument("--data", type=Path, metavar="DIR", help="folder with speech_commands and background")
+    group.add_argument("--work", type=Path, metavar="DIR", help="folder of this run; trained networks are kept there")
+    group.add_argument("--recipe", default="commands", help="what all rows have in common (default commands)")
+    group.add_argument("--rows", nargs="+", metavar="ROW", default=list(ROWS), help=f"of {', '.join(ROWS)}")
+    group.add_argument("--seeds", type=int, nargs="+", metavar="N", default=list(SEEDS), help="default 0 1 2")
+    group.add_argument("--examples", type=int, metavar="N", help="instead of the recipe's")
+    group.add_argument("--updates", type=int, metavar="N", help="instead of the recipe's")
+    group.add_argument("--device", default="cpu", help="cpu or cuda")
+    group.add_argument("--threads", type=int, default=1, help="of the processor (default 1)")
+    group.add_argument("--side-by-side", type=int, default=1, metavar="N", help="networks trained at once on a GPU")
+    group.add_argument("--seconds", type=float, default=math.inf, help="stop after so long; the same command goes on")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train the rows that are missing."""
+    began = time.monotonic()
+    faults = [
+        Fault("--rows", None, row, f"no such row; there are {', '.join(ROWS)}") for row in args.rows if row not in ROWS
+    ]
+    faults += [Fault(f"--{name}", None, "", "is needed") for name in ("data", "work") if getattr(args, name) is None]
+    if faults:
+        raise ConfigError(*faults)
+    import torch
+
+    from kws_app.training.speechcommands.recipe import read_clip_recipe, shortened
+    from kws_app.training.speechcommands.table import entrants, gather, kept, train_all
+
+    torch.set_num_threads(args.threads)
+    recipe = shortened(read_clip_recipe(args.recipe), examples=args.examples, updates=args.updates)
+    args.work.mkdir(parents=True, exist_ok=True)
+    wanted = entrants(recipe, {name: ROWS[name] for name in args.rows}, args.seeds)
+    missing = [entrant for entrant in wanted if not kept(entrant, args.work).exists()]
+    failed: list[str] = []
+    if missing:
+        material = gather(recipe, args.data, torch.device(args.device))
+        deadline = began + args.seconds
+        failed = train_all(missing, material, args.work, side_by_side=args.side_by_side, deadline=deadline)
+    left = [entrant.name for entrant in missing if not kept(entrant, args.work).exists()]
+    print(f"{len(wanted) - len(left)} of {len(wanted)} networks are trained")
+    return 1 if failed else 0

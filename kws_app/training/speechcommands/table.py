@@ -1,0 +1,107 @@
+"""The networks of the table, trained: the most important first, several side by side, each kept once it is done."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from kws_app.training.data import read_recording
+from kws_app.training.network import Front
+from kws_app.training.speechcommands.clips import noise, read_split
+from kws_app.training.speechcommands.course import Course, Entrant, write
+from kws_app.training.speechcommands.examples import ExampleMaker, Examples
+from kws_app.training.speechcommands.judge import accuracy
+from kws_app.training.speechcommands.recipe import ClipRecipe
+from kws_app.training.speechcommands.rows import Row
+
+logger = logging.getLogger(__name__)
+
+BURST = 10
+"""Updates that a network is told to do before the next has its turn."""
+SAVED_EVERY = 500
+"""Updates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What all learn from, what they are judged on, and what they begin with."""
+
+    examples: Examples
+    dev: Examples
+    front: Front
+
+
+def gather(recipe: ClipRecipe, folder: Path, device: torch.device) -> Material:
+    """Decode the folder's recordings and make the examples."""
+    corpus, keywords = folder / "speech_commands", tuple(recipe.keywords)
+    train, dev = (read_split(corpus, split, keywords) for split in ("train", "dev"))
+    skipped = len(train.skipped) + len(dev.skipped)
+    print(f"{len(train)} clips to learn from, {len(dev)} to judge on; {skipped} were skipped", flush=True)
+    recordings = sorted((folder / "background" / "train" / "noise").glob("*.*"))
+    maker = ExampleMaker(recipe, train, [*noise(corpus, "train"), *map(read_recording, recordings)], device)
+    examples = maker.make(recipe.course.examples)
+    print(f"{len(examples)} examples", flush=True)
+    return Material(examples, maker.plain(dev), maker.front)
+
+
+def entrants(recipe: ClipRecipe, rows: Mapping[str, Row], seeds: Sequence[int]) -> list[Entrant]:
+    """Every row with every seed."""
+    return [
+        Entrant(f"{name}.{seed}", row, replace(recipe, network=row.settings(recipe.network)), seed)
+        for name, row in rows.items()
+        for seed in seeds
+    ]
+
+
+def train_all(
+    waiting: Sequence[Entrant], material: Material, work: Path, *, side_by_side: int, deadline: float
+) -> list[str]:
+    """Train what is not yet trained, until *deadline* on the monotonic clock; returns who could not be trained.
+
+    A network whose training fails is named and left out, so that it does not cost the others their time on the GPU.
+    """
+    queue, active, failed = deque(waiting), [], []
+    while (queue or active) and time.monotonic() < deadline:
+        while queue and len(active) < side_by_side:
+            active.append(Course(queue.popleft(), material.examples, material.front, work))
+        ready = [course for course in active if course.is_ready]
+        if not ready:
+            time.sleep(0.0002)
+        for course in ready:
+            try:
+                course.advance(BURST)
+            except RuntimeError as error:
+                logger.error("%s cannot be trained: %s", course.entrant.name, error)
+                failed.append(course.entrant.name)
+                active.remove(course)
+                continue
+            if course.is_over:
+                active.remove(course)
+                _keep(course, material.dev, work)
+            elif course.updates % SAVED_EVERY == 0:
+                course.save()
+    for course in active:
+        course.save()
+    return failed
+
+
+def _keep(course: Course, dev: Examples, work: Path) -> None:
+    """Write what a course has come to."""
+    entrant, network = course.entrant, course.finish()
+    found = accuracy(network, dev, entrant.recipe.scored_steps)
+    write({"network": {name: value.cpu() for name, value in network.state_dict().items()}}, kept(entrant, work))
+    with (work / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"name": entrant.name, "accuracy": round(found, 4), "at": round(time.time())}) + "\n")
+    print(f"{entrant.name}: {100 * found:.1f} %", flush=True)
+
+
+def kept(entrant: Entrant, work: Path) -> Path:
+    """Where a trained network is."""
+    return work / f"{entrant.name}.pt"
