@@ -26,8 +26,7 @@ class CausalConvolutions(Cell):
     """
 
     def __init__(self, d: int, channels: int) -> None:
-        super().__init__()
-        self.outputs, self.state_size = channels, PAST * d
+        super().__init__(channels, PAST * d)
         self.first = nn.Conv1d(d, channels, 1)
         self.over_time = nn.ModuleList(
             nn.Conv1d(channels, channels, KERNEL, dilation=dilation, groups=channels, bias=False)

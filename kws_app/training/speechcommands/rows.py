@@ -74,10 +74,10 @@ ROWS: dict[str, Row] = {
     "lstm-100-hybrid": Row(
         LARGE,
         "hybrid: Toeplitz-like below, shared factors above",
-        _LSTM | _both("toeplitz", 8) | {"top": TopSettings(**_both("shared", 18))},
+        _LSTM | _both("toeplitz", 11) | {"top": TopSettings(**_both("shared", 18))},
     ),
     "lstm-100-low-rank": Row(LARGE, "low rank, a factor a gate", _LSTM | _both("low_rank", 11)),
     "lstm-100-shared": Row(LARGE, "low rank, a factor shared by the gates", _LSTM | _both("shared", 18)),
-    "lstm-100-toeplitz": Row(LARGE, "Toeplitz-like", _LSTM | _both("toeplitz", 8)),
+    "lstm-100-toeplitz": Row(LARGE, "Toeplitz-like", _LSTM | _both("toeplitz", 11)),
     "rival": Row("A rival", "causal convolutions, 100 channels", {"cell": "GRU", "hidden": 100}, is_rival=True),
 }
