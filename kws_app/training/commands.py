@@ -25,28 +25,39 @@ def add_train(subparsers: Any) -> None:
         description="Compose scenes from recordings and train. Started again, it goes on where it stopped.",
         epilog="example: kws-train train wakewords-en --data DATA --synthetic SPEECH --work runs/wakewords-en",
     )
+    add_sources(parser)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--threads", type=int, default=1, help="of the processor")
+    parser.set_defaults(run=train)
+
+
+def add_sources(parser: argparse.ArgumentParser) -> None:
+    """The recipe, what its scenes are composed of, and the folder of the run."""
     parser.add_argument("recipe", help="name of a shipped recipe, or a .yaml file")
     parser.add_argument("--data", type=Path, required=True, help="folder with wakewords, speech_commands, background")
     parser.add_argument("--background", type=Path, action="append", default=[], help="further background folders")
     parser.add_argument("--synthetic", type=Path, action="append", default=[], help="folders of kws-train synthesize")
     parser.add_argument("--phones", type=Path, metavar="FILE", help="what kws-train align found in these folders")
+    parser.add_argument("--mined", type=Path, metavar="FILE", help="what kws-train mine found in these folders")
     parser.add_argument("--work", type=Path, required=True, help="folder of this run")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--threads", type=int, default=1, help="of the processor")
-    parser.set_defaults(run=train)
 
 
 def train(args: argparse.Namespace) -> int:
     """Compose what scenes are missing, then train to the recipe's end."""
     import torch
 
+    from kws_app.training.team import first_here, join, own_device
     from kws_app.training.train import Trainer
 
     torch.set_num_threads(args.threads)
-    recipe = read_recipe(args.recipe)
-    scenes = compose(recipe, args)
-    Trainer(recipe, read_shards(scenes), args.work, device=args.device).run()
-    print(f"trained; next: kws-train export {args.recipe} --work {args.work} --out models/{recipe.name}.onnx")
+    recipe, device = read_recipe(args.recipe), own_device(args.device)
+    team = join(device)
+    if first_here():
+        compose(recipe, args)
+    team.wait()
+    Trainer(recipe, read_shards(compose(recipe, args)), args.work, device=device, team=team).run()
+    if team.leads:
+        print(f"trained; next: kws-train export {args.recipe} --work {args.work} --out models/{recipe.name}.onnx")
     return 0
 
 
@@ -60,16 +71,22 @@ def compose(recipe: Recipe, args: argparse.Namespace) -> list[Path]:
     paths = [folder / f"{number:04d}.npz" for number in range(len(sizes))]
     missing = [number for number, path in enumerate(paths) if not path.exists()]
     if missing:
-        builder = SceneBuilder(
-            gather(recipe, args),
-            tuple(recipe.keywords),
-            {k: v.weight for k, v in recipe.keywords.items()},
-            recipe.scenes,
-        )
+        builder = scene_builder(recipe, args)
     for number in missing:
-        write_shard(paths[number], builder, recipe.features, scenes=sizes[number], seed=(recipe.seed, 0, number))
+        write_shard(paths[number], builder, recipe.features, scenes=sizes[number], seed=shard_seed(recipe, number))
         print(f"scenes: {number + 1} of {len(paths)} shards", flush=True)
     return paths
+
+
+def scene_builder(recipe: Recipe, args: argparse.Namespace) -> SceneBuilder:
+    """What composes the run's scenes."""
+    weights = {keyword: spoken.weight for keyword, spoken in recipe.keywords.items()}
+    return SceneBuilder(gather(recipe, args), tuple(recipe.keywords), weights, recipe.scenes)
+
+
+def shard_seed(recipe: Recipe, number: int) -> tuple[int, ...]:
+    """Of the scenes in the run's shard *number*; the scene's own number comes last."""
+    return recipe.seed, 0, number
 
 
 def gather(recipe: Recipe, args: argparse.Namespace) -> Corpus:
@@ -80,6 +97,8 @@ def gather(recipe: Recipe, args: argparse.Namespace) -> Corpus:
         corpus.add_background(folder)
     for folder in args.synthetic:
         corpus.add_synthetic(folder)
+    if args.mined:
+        corpus.add_mined(args.mined)
     silent = [k for k in recipe.keywords if not corpus.keywords.get(k) and not corpus.synthetic.get(k)]
     if silent:
         raise ConfigError(Fault(str(args.data), None, "keywords", f"no recording of {', '.join(silent)}"))
@@ -89,6 +108,7 @@ def gather(recipe: Recipe, args: argparse.Namespace) -> Corpus:
         "recordings": {k: len(v) for k, v in corpus.keywords.items()},
         "synthetic": {k: len(v) for k, v in corpus.synthetic.items()},
         "near_misses": len(corpus.near_misses),
+        "mined": len(corpus.mined),
         "skipped": corpus.skipped,
     }
     (args.work / "corpus.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")

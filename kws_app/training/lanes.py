@@ -16,8 +16,9 @@ from kws_app.training.phones import UNKNOWN
 from kws_app.training.recipe import Recipe
 from kws_app.training.remix import Remix, RemixSettings
 from kws_app.training.scenes import Shard
+from kws_app.training.team import Team
 
-CPU = torch.device("cpu")
+CPU, ALONE = torch.device("cpu"), Team()
 LONGEST_TAIL_SECONDS = 6.0
 """After its end a word can mask at most this much (``LossSettings.masked_after_seconds``, and a step)."""
 
@@ -46,7 +47,10 @@ class Lanes:
         scenes: which of the shard's scenes.
         lanes: how many side by side; fewer if there are not so many scenes.
         remix: how the scenes are changed every epoch, if at all.
-        device: where features and phones are kept, and chunks are made. Which are drawn does not depend on it.
+        device: where features and phones are kept, and chunks are made.
+        team: who trains with this process, each on its share of the lanes.
+
+    What is drawn depends on neither device nor team.
     """
 
     def __init__(
@@ -58,11 +62,13 @@ class Lanes:
         lanes: int,
         remix: RemixSettings | None = None,
         device: torch.device = CPU,
+        team: Team = ALONE,
     ) -> None:
         self._scenes, self._device = np.array(scenes), device
         self._features = torch.from_numpy(shard.features).to(device)
         self._phones = torch.from_numpy(shard.phones).to(device)
         self._lanes = min(lanes, len(scenes))
+        self._own = team.share(self._lanes)
         self._stack, self._hop = recipe.network.stack, recipe.step_seconds
         self._steps = round(recipe.schedule.chunk_seconds / self._hop)
         self._length = shard.features.shape[1] // self._stack
@@ -84,7 +90,13 @@ class Lanes:
 
     @property
     def lanes(self) -> int:
+        """Of the whole team."""
         return self._lanes
+
+    @property
+    def own(self) -> slice:
+        """Which of the lanes the chunks have."""
+        return self._own
 
     @property
     def steps(self) -> int:
@@ -96,7 +108,8 @@ class Lanes:
         scenes = len(self._scenes) // self._lanes
         order = rng.permutation(self._scenes)[: scenes * self._lanes].reshape(self._lanes, scenes)
         first = int(rng.integers(self._steps))
-        mix = self._remix.draw(rng, order) if self._remix else None
+        mix = self._remix.draw(rng, order).of(self._own) if self._remix else None
+        order = order[self._own]
         words, scene_of = self._words_in(order), torch.from_numpy(order).to(self._device)
         for chunk in range(self.chunks):
             steps = np.arange(first, first + self._steps) + chunk * self._steps
@@ -106,7 +119,7 @@ class Lanes:
             features = self._features[scene_of[:, place].T[:, :, None], there[:, None]]
             if self._remix and mix:
                 features = self._remix.apply(mix, features, place, there)
-            targets = self._targets(words, steps[0])
+            targets = self._targets(words, steps[0], len(order))
             yield Chunk(features.flatten(2), targets.to(self._device), self._phones_at(scene_of, steps))
 
     def _phones_at(self, scene_of: Tensor, steps: npt.NDArray[np.int64]) -> Tensor:
@@ -129,8 +142,8 @@ class Lanes:
         rows = np.column_stack([lane_of[scene], keyword, self._seconds[known] + begins])
         return rows[rows[:, 0] >= 0]
 
-    def _targets(self, words: npt.NDArray[np.float64], first: int) -> Targets:
+    def _targets(self, words: npt.NDArray[np.float64], first: int, lanes: int) -> Targets:
         """Of the chunk that begins with the step *first*."""
         begins, ends = first * self._hop, (first + self._steps) * self._hop
         near = words[(words[:, 3] > begins - LONGEST_TAIL_SECONDS) & (words[:, 2] < ends)]
-        return self._maker.make(near - [0, 0, begins, begins], self._steps, self._lanes)
+        return self._maker.make(near - [0, 0, begins, begins], self._steps, lanes)

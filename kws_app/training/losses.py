@@ -70,9 +70,8 @@ def negative_loss(logits: Tensor, targets: Targets, *, focus: float) -> Tensor:
 
 
 def phone_loss(logits: Tensor, phones: Tensor) -> Tensor:
-    """Mean cross-entropy of ``(steps, lanes, phones)`` over the steps whose phone is known, 0 if none is."""
-    total = cross_entropy(logits.flatten(0, 1), phones.flatten(), ignore_index=UNKNOWN, reduction="sum")
-    return total / (phones != UNKNOWN).sum().clamp(min=1)
+    """Sum of the cross-entropy of ``(steps, lanes, phones)`` over the steps whose phone is known."""
+    return cross_entropy(logits.flatten(0, 1), phones.flatten(), ignore_index=UNKNOWN, reduction="sum")
 
 
 class TargetMaker:

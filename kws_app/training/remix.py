@@ -64,6 +64,10 @@ class Mix:
     colour: Tensor  # (lanes, scenes, nfilt)
     warp: Tensor
 
+    def of(self, lanes: slice) -> Mix:
+        """The same of some lanes."""
+        return Mix(*(getattr(self, name)[lanes] for name in self.__slots__))
+
 
 class Remix:
     """Changes the features of scenes.

@@ -23,13 +23,14 @@ from tqdm import tqdm
 
 from kws_app.errors import ConfigError, Fault
 from kws_app.training.checkpoint import Weights, finished, load, new_network, readable
-from kws_app.training.lanes import Chunk, Lanes
+from kws_app.training.lanes import ALONE, CPU, Chunk, Lanes
 from kws_app.training.losses import negative_loss, phone_loss, word_loss
 from kws_app.training.network import Network
 from kws_app.training.phones import UNKNOWN
 from kws_app.training.recipe import Recipe
 from kws_app.training.remix import RemixSettings
 from kws_app.training.scenes import Shard
+from kws_app.training.team import Team
 from kws_app.wholefile import whole
 
 WARM_UP_STEPS = 200
@@ -39,17 +40,19 @@ MEASURED_SCENES = 200  # for the input's mean and deviation
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """What a chunk cost, each a sum but the phones', which is a mean; and how many phones were asked and told right."""
+    """What a chunk cost, each a sum; and how many words and phones were asked for, and how many phones told right."""
 
     word: Tensor
     negative: Tensor
     phone: Tensor
+    words_asked: Tensor
     phones_asked: Tensor
     phones_right: Tensor
 
     def numbers(self) -> Tensor:
         """For the log. They stay on the device: a number asked for too early makes it wait."""
-        return torch.stack([self.word, self.negative, self.phones_asked, self.phones_right]).detach()
+        counts = (self.words_asked, self.phones_asked, self.phones_right)
+        return torch.stack([self.word, self.negative, *counts]).detach()
 
 
 class Unrolled(nn.Module):
@@ -80,10 +83,18 @@ class Unrolled(nn.Module):
 
 
 class Trainer:
-    """One run: network, average, optimiser, and where it stands."""
+    """One run: network, average, optimiser, and where it stands.
 
-    def __init__(self, recipe: Recipe, shard: Shard, work: Path, *, device: str = "cpu") -> None:
-        self._recipe, self._shard, self._work, self._device = recipe, shard, work, torch.device(device)
+    Args:
+        work: folder of the run.
+        device: where it is trained; on CUDA every chunk is recorded work.
+        team: the processes that train together. Only the leading one reads and writes checkpoints.
+    """
+
+    def __init__(
+        self, recipe: Recipe, shard: Shard, work: Path, *, device: torch.device = CPU, team: Team = ALONE
+    ) -> None:
+        self._recipe, self._shard, self._work, self._device, self._team = recipe, shard, work, device, team
         self.network = new_network(recipe)
         sample = torch.from_numpy(shard.features[:MEASURED_SCENES]).transpose(0, 1)
         self.network.front.measure(sample)
@@ -95,7 +106,7 @@ class Trainer:
         self._begin_stage()
         if saved is not None and self.epoch:
             self._optimiser.load_state_dict(saved["optimiser"])
-            self._state = saved["state"]
+            self._state = saved["state"][self._lanes.own].to(self._device)
 
     @property
     def _on_cuda(self) -> bool:
@@ -115,7 +126,9 @@ class Trainer:
         """
         stages = self._recipe.schedule.stages
         total = sum(stage.epochs for stage in stages)
-        with tqdm(total=total, initial=self.epochs_done, desc=self._recipe.name, unit="epoch") as bar:
+        with tqdm(
+            total=total, initial=self.epochs_done, desc=self._recipe.name, unit="epoch", disable=not self._team.leads
+        ) as bar:
             while self.epochs_done < (total if until is None else until):
                 bar.set_postfix(self._train_epoch())
                 self.epoch += 1
@@ -136,44 +149,50 @@ class Trainer:
         scenes = _scenes(self._stage.hours, len(self._shard.features), self._recipe.scenes.seconds)
         remix = self._stage.remix if self._stage.remix != RemixSettings() else None
         self._lanes = Lanes(
-            self._recipe, self._shard, scenes, lanes=self._stage.lanes, remix=remix, device=self._device
+            self._recipe,
+            self._shard,
+            scenes,
+            lanes=self._stage.lanes,
+            remix=remix,
+            device=self._device,
+            team=self._team,
         )
         if self.stage and not self.epoch:
             self.network.load_state_dict(self.average.module.state_dict())
         self._optimiser = torch.optim.AdamW(
             self.network.parameters(), betas=(0.9, 0.999), weight_decay=schedule.weight_decay, fused=self._on_cuda
         )
-        self._state = self.network.start(self._lanes.lanes).to(self._device)
+        self._state = self.network.start(self._lanes.lanes)[self._lanes.own].to(self._device)
         self._unrolled: nn.Module = Unrolled(self.network)
         if self._on_cuda:
             width = self._recipe.network.stack * self._recipe.features.numcep
-            features = torch.zeros(self._lanes.steps, self._lanes.lanes, width, device=self._device)
+            features = torch.zeros(self._lanes.steps, len(self._state), width, device=self._device)
             heard = self._bands_heard(np.random.default_rng(0))
             self._unrolled = torch.cuda.make_graphed_callables(self._unrolled, (features, self._state, heard))
 
     def _train_epoch(self) -> dict[str, float]:
         """One pass over the stage's scenes; returns what the log's new line says."""
         rng = np.random.default_rng((self._recipe.seed, 1, self.epochs_done))
-        words, sums, began = 0, torch.zeros(4, device=self._device), time.monotonic()
+        sums, began = torch.zeros(5, device=self._device), time.monotonic()
         for number, chunk in enumerate(self._lanes.epoch(rng)):
             losses = self._losses(chunk, rng)
             self._step(losses, self.epoch * self._lanes.chunks + number)
-            words += len(chunk.targets.lane)
             sums += losses.numbers()
         hours = self._lanes.chunks * self._lanes.lanes * self._recipe.schedule.chunk_seconds / 3600
-        word_sum, negative_sum, phones_asked, phones_right = sums.tolist()
+        word_sum, negative_sum, words, phones_asked, phones_right = self._team.sum(sums).tolist()
         row = {
             "stage": self.stage + 1,
             "epoch": self.epoch + 1,
             "word_loss": round(word_sum / max(1, words), 4),
             "negative_loss_an_hour": round(negative_sum / hours, 2),
             "phone_accuracy": round(phones_right / max(1, phones_asked), 4),
-            "words": words,
+            "words": int(words),
             "hours": round(hours, 2),
             "seconds": round(time.monotonic() - began, 1),
         }
-        with (self._work / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        if self._team.leads:
+            with (self._work / "log.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
         return row
 
     def _losses(self, chunk: Chunk, rng: np.random.Generator) -> Losses:
@@ -182,11 +201,12 @@ class Trainer:
         self._state = state.detach()  # what a CUDA graph gives has a gradient whatever it was inside
         word = word_loss(logits, chunk.targets, pooled=self.epoch >= self._stage.mean_epochs)
         negative = negative_loss(logits, chunk.targets, focus=self._recipe.loss.focus)
-        asked = (chunk.phones != UNKNOWN).sum()
-        if self.network.phones is None:
-            return Losses(word, negative, torch.zeros_like(word), asked, torch.zeros_like(asked))
-        right = (phone_logits.argmax(dim=2) == chunk.phones).sum()
-        return Losses(word, negative, phone_loss(phone_logits, chunk.phones), asked, right)
+        words = torch.full_like(word, len(chunk.targets.lane))
+        phones, phone, right = (chunk.phones != UNKNOWN).sum(), torch.zeros_like(word), torch.zeros_like(word)
+        if self.network.phones is not None:
+            phone = phone_loss(phone_logits, chunk.phones)
+            right = (phone_logits.argmax(dim=2) == chunk.phones).sum()
+        return Losses(word, negative, phone, words, phones, right)
 
     def _bands_heard(self, rng: np.random.Generator) -> Tensor:
         """``(lanes, stack * nfilt)`` of ones, with zeros at a random group of bands in some lanes.
@@ -199,7 +219,7 @@ class Trainer:
         start = rng.integers(bands - width + 1)
         band = np.arange(bands)
         heard = ((band < start) | (band >= start + width)).astype(np.float32)
-        return torch.from_numpy(np.tile(heard, self._recipe.network.stack)).to(self._device)
+        return torch.from_numpy(np.tile(heard, self._recipe.network.stack)[self._lanes.own]).to(self._device)
 
     def _step(self, losses: Losses, step: int) -> None:
         """One update; *step* counts from the stage's start."""
@@ -214,7 +234,9 @@ class Trainer:
             group["lr"] = warm * _between(self._stage.rate, (1 - math.cos(math.pi * progress)) / 2)
         self._optimiser.zero_grad(set_to_none=True)
         words = self._stage.word_weight * (losses.word + negative_weight * losses.negative) / scale
-        (words + phone_weight * losses.phone).backward()
+        phones = losses.phone / self._team.sum(losses.phones_asked).clamp(min=1)
+        (words + phone_weight * phones).backward()
+        self._team.sum_gradients(self.network.parameters())
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self._optimiser.step()
         self.average.update_parameters(self.network)
@@ -226,24 +248,26 @@ class Trainer:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self._optimiser.state_dict(),
-            "state": self._state,
+            "state": self._team.gather(self._state),
             "ends": self._ends,
         }
+        if not self._team.leads:
+            return
         buffer = BytesIO()  # torch.save to a full disk raises a RuntimeError that hides the reason
         torch.save(checkpoint, buffer)
         with whole(self._work / "checkpoint.pt") as file:
             file.write(buffer.getbuffer())
 
     def _read_checkpoint(self) -> dict[str, Any] | None:
-        path = self._work / "checkpoint.pt"
-        if not path.exists():
-            return None
+        path, saved = self._work / "checkpoint.pt", None
         with readable(path):
-            saved: dict[str, Any] = torch.load(path, map_location=self._device, weights_only=True)
-            self.stage, self.epoch = saved["stage"], saved["epoch"]
-            self._ends = saved.get("ends", [])
-            load(self.network, saved["network"])
-            load(self.average, saved["average"])
+            if self._team.leads and path.exists():
+                saved = torch.load(path, map_location="cpu", weights_only=True)
+            saved = self._team.tell(saved)
+            if saved is not None:
+                self.stage, self.epoch, self._ends = saved["stage"], saved["epoch"], saved.get("ends", [])
+                load(self.network, saved["network"])
+                load(self.average, saved["average"])
         return saved
 
 

@@ -86,4 +86,5 @@ def test_only_phones_that_are_known_are_asked_for() -> None:
 
     assert float(phone_loss(logits, phones)) == pytest.approx(0.0)
     assert float(phone_loss(-logits, phones)) == pytest.approx(100 + math.log(39), rel=1e-3)
-    assert float(phone_loss(logits, torch.full_like(phones, UNKNOWN))) == 0
+    assert float(phone_loss(-logits, phones.fill_(7))) == pytest.approx(100 + math.log(39) + 3 * math.log(40), rel=1e-3)
+    assert float(phone_loss(logits, phones.fill_(UNKNOWN))) == 0
