@@ -31,8 +31,14 @@ WORDS, IN_PAIRS, PART = 30_000, 6_000, 40
 TEST_SHARE = 8
 """One in so many is for held-out voices only."""
 
-_ONSETS = "P,B,T,D,K,G,F,V,S,Z,SH,TH,HH,M,N,L,R,W,Y,CH,JH,S T,S P,S K,B L,B R,F L,F R,P L,T R,D R,G R,K R,K W,S L,S M"
-_ENDINGS = "S,Z,T,D,AH0,IH0,IY0,ER0,IH0 NG,AH0 N,AH0 L,L IY0,AH0 T,IH0 D,M,N"
+# Where a rhyme begins, and what a longer word ends with.
+_ONSETS = (
+    "P", "B", "T", "D", "K", "G", "F", "V", "S", "Z", "SH", "TH", "HH", "M", "N", "L", "R", "W", "Y", "CH", "JH",
+    "S T", "S P", "S K", "B L", "B R", "F L", "F R", "P L", "T R", "D R", "G R", "K R", "K W", "S L", "S M",
+)  # fmt: skip
+_ENDINGS = (
+    "S", "Z", "T", "D", "M", "N", "AH0", "IH0", "IY0", "ER0", "IH0 NG", "AH0 N", "AH0 L", "L IY0", "AH0 T", "IH0 D",
+)  # fmt: skip
 
 Phones = tuple[str, ...]
 """With the stress at the vowels."""
@@ -68,9 +74,8 @@ class NearMisses:
             for _ in range(rng.integers(1, 4)):
                 phones = _edit(rng, phones)
             near = float(self._distances(keyword, [plain(phones)])[0])
-            if rng.random() < math.exp((NEAREST_EDITED - near) / SCALE) and self._besides([plain(phones)])[0] >= (
-                NEAREST_EDITED
-            ):
+            kept = rng.random() < math.exp((NEAREST_EDITED - near) / SCALE)
+            if kept and self._besides([plain(phones)])[0] >= NEAREST_EDITED:
                 return spell(phones)
 
     def _find(self, keyword: str, in_pairs: bool) -> tuple[list[str], Distances]:
@@ -133,9 +138,9 @@ def _edit(rng: np.random.Generator, phones: Phones) -> Phones:
         case "cut":
             return phones[at:]
         case "onset":
-            return (*str(rng.choice(_ONSETS.split(","))).split(), *phones[stressed:])
+            return (*str(rng.choice(_ONSETS)).split(), *phones[stressed:])
         case "ending":
-            return (*phones, *str(rng.choice(_ENDINGS.split(","))).split())
+            return (*phones, *str(rng.choice(_ENDINGS)).split())
     return phones
 
 

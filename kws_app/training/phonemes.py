@@ -42,14 +42,13 @@ _KOKORO = {
 _KOKORO_BRITISH = _KOKORO | {"OW": "Q", "ER": "ɜː", "ER0": "ə"}
 """Phones that these tables lack are their own small letter; a vowel's stress matters where it stands with it."""
 
-_SPELLED = re.compile(r"/([A-Z0-2 ]+)/(.*)")
-
-ACCENTS = {"us": "en-us", "gb": "en-gb"}
-
-
 _QUOTES = {"1": "'", "2": ","}
 _STROKES = {"1": "ˈ", "2": "ˌ"}
 """How a vowel that bears stress begins, in espeak-ng's alphabet and in Kokoro's."""
+
+_SPELLED = re.compile(r"/([A-Z0-2 ]+)/(.*)")
+
+ACCENTS = {"us": "en-us", "gb": "en-gb"}
 
 
 def spell(phones: Sequence[str]) -> str:
