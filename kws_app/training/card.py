@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from kws_app.model.card import CARD_SCHEMA, INPUT_SCALE, Card
+from kws_app.training.compression import MatrixSettings
 from kws_app.training.network import Network
 from kws_app.training.recipe import Recipe
 
@@ -27,6 +28,8 @@ def make_card(recipe: Recipe, network: Network, *, corpus: dict[str, Any], measu
         measured: what ``kws-train evaluate`` found: ``thresholds`` and ``figures`` of each keyword; empty before.
     """
     settings, features = recipe.network, recipe.features
+    layers = [settings.matrices(layer) for layer in range(settings.layers)]
+    layers = layers if any(matrix != MatrixSettings() for layer in layers for matrix in layer.values()) else []
     return Card.from_dict(
         {
             "schema": CARD_SCHEMA,
@@ -52,9 +55,10 @@ def make_card(recipe: Recipe, network: Network, *, corpus: dict[str, Any], measu
                 "cell": settings.cell,
                 "layers": settings.layers,
                 "hidden": settings.hidden,
-                "ratio": settings.ratio if settings.cell == "GhostRNN" else None,
-                "rank": None,
-                "sparsity": None,
+                "ratio": settings.ratio if settings.cell.startswith("Ghost") else None,
+                "rank": [{name: matrix.rank for name, matrix in layer.items()} for layer in layers] or None,
+                "sparsity": [{name: round(1 - matrix.kept, 3) for name, matrix in layer.items()} for layer in layers]
+                or None,
                 "parameters": network.parameters_trained,
                 "macs_per_frame": network.macs,
             },

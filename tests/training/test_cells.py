@@ -1,4 +1,4 @@
-"""The cells: fast forms equal the papers' equations, and gradients equal autograd's."""
+"""The cells: fast forms equal the papers' equations, gradients equal autograd's, sizes are the papers'."""
 
 from __future__ import annotations
 
@@ -6,19 +6,41 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the training extra is not installed")
 
-from kws_app.training.cells import GRU, Cell, FastGRNN  # noqa: E402
-from kws_app.training.ghost import GhostRNN  # noqa: E402
+from kws_app.training.activations import CHEAP, HARD_SIGMOID, HARD_TANH, SIGMOID, TANH, Activation  # noqa: E402
+from kws_app.training.cells import GRU, LSTM, RNN, Cell, FastGRNN, FastRNN  # noqa: E402
+from kws_app.training.ghost import GhostFastGRNN, GhostRNN  # noqa: E402
+from kws_app.training.sequence import GatedSequence  # noqa: E402
 
-CELLS = {"GRU": lambda: GRU(5, 8), "FastGRNN": lambda: FastGRNN(5, 8), "GhostRNN": lambda: GhostRNN(5, 8)}
+CELLS = {
+    "RNN": lambda: RNN(5, 8),
+    "FastRNN": lambda: FastRNN(5, 8),
+    "FastRNN, an alpha a unit": lambda: FastRNN(5, 8, alpha="vector"),
+    "FastGRNN": lambda: FastGRNN(5, 8),
+    "FastGRNN, piecewise linear": lambda: FastGRNN(5, 8, piecewise_linear=True),
+    "GRU": lambda: GRU(5, 8),
+    "GRU, piecewise linear": lambda: GRU(5, 8, piecewise_linear=True),
+    "LSTM": lambda: LSTM(5, 8),
+    "LSTM, piecewise linear": lambda: LSTM(5, 8, piecewise_linear=True),
+    "GhostRNN": lambda: GhostRNN(5, 8),
+    "GhostRNN, r = 4": lambda: GhostRNN(5, 8, r=4),
+    "GhostRNN, relu": lambda: GhostRNN(5, 8, after="relu"),
+    "GhostRNN, linear": lambda: GhostRNN(5, 8, after="linear"),
+    "GhostRNN, diagonal": lambda: GhostRNN(5, 8, r=4, phi="diagonal"),
+    "GhostRNN, piecewise linear": lambda: GhostRNN(5, 8, piecewise_linear=True),
+    "GhostFastGRNN": lambda: GhostFastGRNN(5, 8),
+    "GhostFastGRNN, diagonal": lambda: GhostFastGRNN(5, 8, phi="diagonal"),
+}
+ACTIVATIONS = (SIGMOID, HARD_SIGMOID, HARD_TANH, *CHEAP.values())
+
+WITH_EVERY_CELL = pytest.mark.parametrize("name", CELLS)
 
 
-@pytest.fixture(params=CELLS, ids=str)
-def cell(request: pytest.FixtureRequest) -> Cell:
+def made(name: str) -> Cell:
     torch.manual_seed(0)
-    made: Cell = CELLS[request.param]().double()
-    for parameter in made.parameters():
+    cell: Cell = CELLS[name]().double()
+    for parameter in cell.parameters():
         parameter.data.copy_(torch.randn_like(parameter) / 2)
-    return made
+    return cell
 
 
 def stream(cell: Cell, frames: int = 7) -> tuple[torch.Tensor, torch.Tensor]:
@@ -26,7 +48,9 @@ def stream(cell: Cell, frames: int = 7) -> tuple[torch.Tensor, torch.Tensor]:
     return x, torch.randn(3, cell.state_size, dtype=torch.double, requires_grad=True)
 
 
-def test_many_frames_at_once_equal_one_step_after_another(cell: Cell) -> None:
+@WITH_EVERY_CELL
+def test_many_frames_at_once_equal_one_step_after_another(name: str) -> None:
+    cell = made(name)
     x, state = stream(cell)
 
     y, last = cell(x, state)
@@ -36,7 +60,9 @@ def test_many_frames_at_once_equal_one_step_after_another(cell: Cell) -> None:
     torch.testing.assert_close(last, stepped_last)
 
 
-def test_a_stream_cut_in_two_goes_on_where_it_stopped(cell: Cell) -> None:
+@WITH_EVERY_CELL
+def test_a_stream_cut_in_two_goes_on_where_it_stopped(name: str) -> None:
+    cell = made(name)
     x, state = stream(cell)
     whole, _ = cell(x, state)
 
@@ -46,7 +72,9 @@ def test_a_stream_cut_in_two_goes_on_where_it_stopped(cell: Cell) -> None:
     torch.testing.assert_close(torch.cat([first, second]), whole)
 
 
-def test_gradients_equal_those_of_the_stepped_equations(cell: Cell) -> None:
+@WITH_EVERY_CELL
+def test_gradients_equal_those_of_the_stepped_equations(name: str) -> None:
+    cell = made(name)
     x, state = stream(cell)
     inputs = [x, state, *cell.parameters()]
 
@@ -59,6 +87,59 @@ def test_gradients_equal_those_of_the_stepped_equations(cell: Cell) -> None:
     torch.testing.assert_close(actual, expected)
 
 
+@pytest.mark.parametrize("ghosts", [0, 3])
+def test_the_written_out_backward_pass_is_the_numerical_derivative(ghosts: int) -> None:
+    """Frames 4, lanes 2, intrinsic units 3; the loss weighs all frames alike, so that no gradient is shortened."""
+    torch.manual_seed(1)
+    shapes = ((4, 2, 9), (2, 3), (9, 3 + ghosts), (3,), (ghosts, 3), (ghosts,))
+    inputs = [(torch.randn(shape, dtype=torch.double) / 2).requires_grad_() for shape in shapes]
+
+    assert torch.autograd.gradcheck(
+        lambda *tensors: GatedSequence.apply(*tensors, (SIGMOID, TANH, TANH)).sum((0, 1)).sin(), inputs
+    )
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda activation: activation.name)
+def test_an_activations_slope_follows_from_its_output(activation: Activation) -> None:
+    x = torch.linspace(-3, 3, 101, dtype=torch.double, requires_grad=True)
+
+    y = activation.of(x)
+
+    (expected,) = torch.autograd.grad(y.sum(), x)
+    torch.testing.assert_close(activation.slope(y), expected)
+
+
+def test_a_loss_that_asks_for_nothing_leaves_no_gradient_that_is_no_number() -> None:
+    cell = made("GhostRNN")
+    x, state = stream(cell)
+
+    (cell(x, state)[0] * 0).sum().backward()
+
+    assert state.grad is not None
+    assert (state.grad == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("d", "n", "gru", "ghost", "quarter", "fast"),
+    [
+        (13, 64, 14_976, 8_544, 4_560, 5_058),
+        (40, 64, 20_160, 11_136, 5_856, 6_786),
+        (40, 100, 42_300, 23_700, 12_525, 14_202),
+        (10, 154, 76_230, 44_121, None, 25_566),
+    ],
+)
+def test_cells_have_the_papers_parameters(d: int, n: int, gru: int, ghost: int, quarter: int | None, fast: int) -> None:
+    """Those count one bias a gate; the reset after the product has another, b_c'."""
+    assert count(GRU(d, n)) - n == gru
+    assert count(GhostRNN(d, n)) - n // 2 == ghost
+    assert quarter is None or count(GhostRNN(d, n, r=4)) - n // 4 == quarter
+    assert count(FastGRNN(d, n)) == fast
+
+
+def count(cell: Cell) -> int:
+    return sum(parameter.numel() for parameter in cell.parameters())
+
+
 def test_the_ghost_ratio_saves_what_the_paper_says() -> None:
     """At r = 2 and d = n the cell has 54 % of a GRU's weights, the whole model about 60 %."""
     n = 64
@@ -68,9 +149,23 @@ def test_the_ghost_ratio_saves_what_the_paper_says() -> None:
     assert weights / (3 * n * (n + n)) == pytest.approx(13 / 24)
 
 
+def test_a_diagonal_phi_stores_one_number_a_ghost() -> None:
+    assert count(GhostRNN(5, 8, r=4, phi="diagonal")) == count(GhostRNN(5, 8, r=4)) - 6 * 2 + 6
+
+
 def test_only_the_intrinsic_half_is_carried() -> None:
     assert GhostRNN(5, 8).state_size == 4
-    assert GhostRNN(5, 9, r=3).state_size == 3
+    assert GhostFastGRNN(5, 9, r=3).state_size == 3
+
+
+def test_an_lstm_carries_its_output_and_its_memory() -> None:
+    cell = made("LSTM")
+    x, state = stream(cell)
+
+    y, last = cell(x, state)
+
+    assert cell.state_size == 16
+    torch.testing.assert_close(last[:, :8], y[-1])
 
 
 def test_a_ratio_that_does_not_divide_is_refused() -> None:
