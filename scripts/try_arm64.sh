@@ -6,9 +6,8 @@
 #
 # needs: apt-get install debootstrap qemu-user-static
 set -eu
-checkout=$(cd "$(dirname "$0")/.." && pwd)
+. "$(dirname "$0")/debian.sh"
 root=$(mkdir -p "$1" && cd "$1" && pwd)
-mirror=${MIRROR:-http://deb.debian.org/debian}
 
 binfmt=/proc/sys/fs/binfmt_misc
 [ -e $binfmt/register ] || mount -t binfmt_misc none $binfmt
@@ -19,21 +18,10 @@ if [ ! -e $binfmt/qemu-aarch64 ]; then
     echo ":qemu-aarch64:M::$magic:$mask:/usr/bin/qemu-aarch64-static:F" >$binfmt/register
 fi
 
-[ -e "$root/usr" ] ||
-    debootstrap --arch=arm64 --foreign --variant=minbase --include=python3,ca-certificates,systemd bookworm "$root" "$mirror"
-[ ! -e "$root/debootstrap" ] || chroot "$root" /debootstrap/debootstrap --second-stage
-
+make_debian arm64 python3,ca-certificates,systemd
 # No /sys: it would tell of this machine's processor, and ONNX Runtime dies of that. Without, it warns and runs.
-trap 'umount --lazy "$root/proc" "$root/dev"' EXIT
-mount -t proc proc "$root/proc"
-mount --bind /dev "$root/dev"
-cp /etc/resolv.conf "$root/etc/resolv.conf"
-rm -rf "$root/opt/checkout"
-mkdir -p "$root/opt/checkout"
-git -C "$checkout" archive HEAD | tar -x -C "$root/opt/checkout"
-
-in_root() { chroot "$root" /usr/bin/env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
-in_root uname -m
-in_root sh -c 'cd /opt/checkout && systemd/install.sh'
-in_root sh -c '! command -v gcc'
-in_root kws-app replay /opt/checkout/examples/computer.flac
+enter_debian
+in_debian uname -m
+in_debian sh -c 'cd /opt/checkout && systemd/install.sh'
+in_debian sh -c '! command -v gcc'
+in_debian kws-app replay /opt/checkout/examples/computer.flac
