@@ -11,6 +11,8 @@ as in Lu, Sindhwani and Sainath (arXiv 1604.02594) and Sindhwani, Sainath and Ku
 
 from __future__ import annotations
 
+import cmath
+import math
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +21,9 @@ from torch.nn.utils import parametrize
 
 from kws_app.schema import setting
 
+ROUNDS = 10
+"""Of alternating least squares."""
+TINY = 1e-14
 FORMS = ("dense", "low_rank", "shared", "toeplitz")
 
 
@@ -87,8 +92,8 @@ class Toeplitz(Form):
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         blocks = weight.unflatten(0, (self.groups, -1))
         square = nn.functional.pad(blocks, (0, self.size - self.columns, 0, self.size - self.rows))
-        left, right = truncated(displacement_of(square), self.rank)
-        return left.mT.flatten(0, 1), right.flatten(0, 1)
+        G, H = generators_of(square, self.rank)
+        return G.flatten(0, 1), H.flatten(0, 1)
 
 
 class Diagonal(Form):
@@ -133,6 +138,38 @@ def from_displacement(D: Tensor) -> Tensor:
 
 def _rows(index: Tensor, of: Tensor) -> Tensor:
     return (index % of.shape[-1]).expand_as(of)
+
+
+def generators_of(M: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """``G`` and ``H`` ``(batch, rank, size)`` of square Toeplitz-like matrices near ``M``.
+
+    The truncated SVD of the displacement alone comes out far away: of a random orthogonal matrix, farther than zero is.
+    So it is only where alternating least squares start. In the eigenvectors of ``Z_1`` and ``Z_{-1}``, which a Fourier
+    transform makes, each number of the matrix is one of the displacement's divided by a known number: the nearest ``G``
+    to given ``H`` is then a small system for each of its columns, and the other way round.
+    """
+    size = M.shape[-1]
+    turn = torch.exp(1j * math.pi / size * torch.arange(size, dtype=torch.double, device=M.device))
+    divisor = turn.conj()[:, None] ** 2 - cmath.exp(-1j * math.pi / size) * turn**2
+    D, weight = displacement_of(M.double()), divisor.abs() ** -2
+    H = torch.fft.fft(truncated(D, rank)[1] * turn)
+    D = torch.fft.fft(torch.fft.fft(D, dim=1) * turn)
+    for _ in range(ROUNDS):
+        G = _least_squares(D, H, weight)
+        H = _least_squares(D.mT, G, weight.T)
+    G, H = torch.fft.ifft(G).real, (torch.fft.ifft(H) * turn.conj()).real
+    scale = (H.norm(dim=-1, keepdim=True) / G.norm(dim=-1, keepdim=True).clamp_min(TINY)).clamp_min(TINY).sqrt()
+    return (G * scale).to(M.dtype), (H / scale).to(M.dtype)
+
+
+def _least_squares(D: Tensor, H: Tensor, weight: Tensor) -> Tensor:
+    """The ``G`` for which ``G' H`` is nearest to ``D``, differences weighted."""
+    weighted = weight[:, None] * H.conj()[:, None]  # (batch, column of G, rank, size)
+    normal = weighted @ H.mT[:, None]
+    # A little more on the diagonal: a matrix of a lower rank than asked for leaves nothing to solve.
+    more = TINY * normal.diagonal(dim1=-2, dim2=-1).abs().amax(-1).clamp_min(TINY)
+    normal = normal + more[..., None, None] * torch.eye(normal.shape[-1], device=D.device)
+    return torch.linalg.solve(normal, weighted @ D[..., None]).squeeze(-1).mT
 
 
 def compress(cell: nn.Module, name: str, settings: MatrixSettings, *, gates: int) -> None:

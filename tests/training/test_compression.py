@@ -114,6 +114,30 @@ def test_a_low_rank_form_starts_as_the_nearest_matrix_of_that_rank() -> None:
     assert (cell.W - dense).norm().item() == pytest.approx(values[4:].norm().item())
 
 
+def test_generators_come_nearer_to_a_matrix_the_more_there_are() -> None:
+    dense = GRU(20, 24).U.detach()
+    left = []
+
+    for rank in (1, 2, 4, 8, 12):
+        cell = GRU(20, 24)
+        cell.U.data.copy_(dense)
+        compress(cell, "U", MatrixSettings("toeplitz", rank), gates=3)
+        left.append((cell.U - dense).norm().item() / dense.norm().item())
+
+    assert left == sorted(left, reverse=True)
+    assert left[0] < 1
+
+
+def test_a_matrix_that_needs_fewer_generators_than_there_are_is_held_all_the_same() -> None:
+    cell = Rows()
+    cell.W.data = torch.cat([torch.eye(8, 10), torch.zeros(16, 10)]).double()
+    expected = cell.W.detach().clone()
+
+    compress(cell, "W", MatrixSettings("toeplitz", 4), gates=3)
+
+    torch.testing.assert_close(cell.W, expected)
+
+
 def test_gates_share_one_right_factor_or_have_one_each() -> None:
     shared, each = Rows(), Rows()
 

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the training extra is not installed")
-pytest.importorskip("onnx", reason="the training extra is not installed")
+onnx = pytest.importorskip("onnx", reason="the training extra is not installed")
 
 from kws_app.errors import ModelError  # noqa: E402
 from kws_app.features.mfcc import MfccSettings  # noqa: E402
+from kws_app.model import runtime  # noqa: E402
 from kws_app.model.card import Card  # noqa: E402
 from kws_app.model.stepper import Model, load_model  # noqa: E402
 from kws_app.training.card import SMOOTHING_SECONDS, make_card  # noqa: E402
+from kws_app.training.compression import MatrixSettings  # noqa: E402
 from kws_app.training.export import export, network_scores, step_graph, stream_scores  # noqa: E402
 from kws_app.training.lanes import steps_of  # noqa: E402
-from kws_app.training.network import Network, NetworkSettings  # noqa: E402
+from kws_app.training.network import CELLS, FILLERS, Network, NetworkSettings, TopSettings  # noqa: E402
 from kws_app.training.quantize import quantized  # noqa: E402
 from kws_app.training.recipe import KeywordRecipe, Recipe  # noqa: E402
 
 MFCC = MfccSettings(winlen=0.03, winstep=0.02, numcep=20, nfilt=20, appendEnergy=False, winfunc="hann")
 MINUTE = 3000
+TEN_MILLISECONDS = replace(MFCC, winlen=0.025, winstep=0.01)
+STEPS_OF_A_MINUTE = 6000
 
 FLOAT_TOLERANCE = 1e-4
 """Float32 sums in another order, over a minute of carried state."""
@@ -30,19 +36,19 @@ INT8_TOLERANCE = 0.05
 """Largest change of any score over that minute; weights of random networks, which round worse than trained ones."""
 
 
-def recipe(cell: str, *, layers: int = 1, stack: int = 1) -> Recipe:
+def recipe(cell: str, *, mfcc: MfccSettings = MFCC, **settings: object) -> Recipe:
     return Recipe(
         name="test",
         keywords={"one": KeywordRecipe(), "two_words": KeywordRecipe()},
-        features=MFCC,
-        network=NetworkSettings(cell=cell, hidden=24, layers=layers, stack=stack),
+        features=mfcc,
+        network=NetworkSettings(**{"cell": cell, "hidden": 24, **settings}),
     )
 
 
-def made(cell: str, *, layers: int = 1, stack: int = 1) -> tuple[Network, Card]:
+def made(cell: str, *, mfcc: MfccSettings = MFCC, **settings: object) -> tuple[Network, Card]:
     torch.manual_seed(3)
-    wanted = recipe(cell, layers=layers, stack=stack)
-    network = Network(MFCC, wanted.network, 2)
+    wanted = recipe(cell, mfcc=mfcc, **settings)
+    network = Network(mfcc, wanted.network, 2)
     network.front.measure(torch.from_numpy(features(200))[:, None])
     torch.nn.init.zeros_(network.head.bias)
     card = make_card(wanted, network, corpus={"hours": 1.0, "speakers": 2}, measured={})
@@ -89,6 +95,101 @@ def test_the_int8_graph_is_the_rounded_network_and_stays_near_the_float_one(cell
 
     np.testing.assert_allclose(scores, network_scores(quantized(network), features()), atol=FLOAT_TOLERANCE)
     assert np.abs(scores - network_scores(network, features())).max() < INT8_TOLERANCE
+
+
+FORMS = {"dense": 0, "low_rank": 4, "shared": 4, "toeplitz": 2}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_in_every_form_steps_to_the_networks_scores_over_a_minute(cell: str, form: str) -> None:
+    matrix = MatrixSettings(form, FORMS[form])
+    network, card = made(cell, mfcc=TEN_MILLISECONDS, W=matrix, U=matrix)
+    minute = features(STEPS_OF_A_MINUTE)
+
+    scores, rounded = (
+        stream_scores(Model(Path("model.onnx"), step_graph(network, card, int8=int8)), minute) for int8 in (False, True)
+    )
+
+    expected = network_scores(network, minute)
+    np.testing.assert_allclose(scores, expected, atol=FLOAT_TOLERANCE)
+    np.testing.assert_allclose(rounded, network_scores(quantized(network), minute), atol=FLOAT_TOLERANCE)
+    assert np.abs(rounded - expected).max() < INT8_TOLERANCE
+
+
+SHARED, TOEPLITZ = MatrixSettings("shared", 6), MatrixSettings("toeplitz", 2)
+
+
+@pytest.mark.parametrize(
+    ("cell", "settings"),
+    [
+        ("GhostRNN", {"phi": "diagonal", "ratio": 4}),
+        ("GhostRNN", {"phi_activation": "relu"}),
+        ("GhostFastGRNN", {"phi_activation": "linear", "phi": "diagonal"}),
+        ("FastRNN", {"fastrnn_alpha": "vector"}),
+        *((cell, {"piecewise_linear": True}) for cell in CELLS),
+        ("GRU", {"layers": 2, "U": SHARED, "across_layers": True}),
+        (
+            "LSTM",
+            {"layers": 3, "W": TOEPLITZ, "U": TOEPLITZ, "top": TopSettings(SHARED, SHARED), "across_layers": True},
+        ),
+        ("FastGRNN", {"W": MatrixSettings("low_rank", 4, kept=0.3), "U": MatrixSettings("toeplitz", 2, kept=0.3)}),
+    ],
+    ids=str,
+)
+def test_every_option_is_in_the_graph(cell: str, settings: dict[str, object]) -> None:
+    network, card = made(cell, **settings)
+
+    scores = stepped(step_graph(network, card))
+
+    np.testing.assert_allclose(scores, network_scores(quantized(network), features()), atol=FLOAT_TOLERANCE)
+
+
+def test_a_softmax_gives_the_keywords_scores_and_those_of_the_fillers_apart() -> None:
+    network, card = made("GhostRNN", head="softmax")
+    graph, few = step_graph(network, card, int8=False), features(5)
+
+    model = Model(Path("model.onnx"), graph)
+    scores = stream_scores(model, few)
+
+    session = runtime.session(graph)
+    fillers, state = [], np.zeros((1, model.state_size), np.float32)
+    for row in few:
+        state, filler = session.run(["next_state", "fillers"], {"features": row[None], "state": state})
+        fillers.append(filler)
+    np.testing.assert_allclose(scores, network_scores(network, few), atol=1e-6)
+    assert np.concatenate(fillers).shape == (5, len(FILLERS))
+    np.testing.assert_allclose(scores.sum(axis=1) + np.concatenate(fillers).sum(axis=1), 1, atol=1e-6)
+
+
+def test_factors_and_generators_make_the_file_smaller() -> None:
+    sizes = {}
+    for form, rank in (("dense", 0), ("low_rank", 8), ("shared", 8), ("toeplitz", 4)):
+        matrix = MatrixSettings(form, rank)
+        network, card = made("GRU", hidden=96, W=matrix, U=matrix)
+        sizes[form] = len(step_graph(network, card))
+
+    assert sizes["shared"] < sizes["low_rank"] < sizes["dense"] / 2
+    assert sizes["toeplitz"] < sizes["dense"] / 2
+
+
+def test_a_ghostrnn_saved_before_matrices_had_forms_exports_to_the_same_graph() -> None:
+    mfcc = replace(MFCC, numcep=8, nfilt=8)
+    network = Network(mfcc, NetworkSettings(hidden=8, layers=2, stack=2), 2)
+    rng = np.random.default_rng(7)
+    names = [f"cells.{layer}.{name}" for layer in (0, 1) for name in ("Phi", "U", "W", "b", "b_c", "b_phi")]
+    names += ["front.bands", "front.deviation", "front.mean", "head.bias", "head.weight"]
+    shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+
+    saved = {name: torch.from_numpy(rng.uniform(0.5, 1.5, shapes[name]).astype(np.float32)) for name in names}
+    network.load_state_dict(saved)
+
+    _, card = made("GhostRNN")
+    graph = onnx.load_from_string(step_graph(network, card)).graph
+    assert (
+        hashlib.sha256(graph.SerializeToString()).hexdigest()
+        == "ce7337626fa50aaf7b07b5d8a516175bd0637f90241247c1b30adb89fc11cd92"
+    )
 
 
 def test_int8_weights_make_the_file_a_third() -> None:
