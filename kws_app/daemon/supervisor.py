@@ -25,7 +25,8 @@ logger = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 3.0
 OPEN_SECONDS = 20.0
-"""PortAudio looks for every device that ALSA's configuration could mean: seconds on a slow board."""
+"""PortAudio looks for every device that ALSA's configuration could mean: seconds on a slow board. A reload waits as
+long, and meanwhile nothing is answered; less would take a slow board for one that hangs, which ends the process."""
 
 LAST_CLOSE_SECONDS = 0.75
 """In the end, when the whole process has two seconds."""

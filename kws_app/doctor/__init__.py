@@ -28,7 +28,7 @@ def examine(machine: Machine, config: Path | None = None) -> Iterator[Check]:
         configuration = programs.configuration(machine, *options)
     yield configuration
     yield service.unit(machine)
-    yield service.watchdog(machine)
+    yield service.watchdog(machine, config)
     answer, status = service.daemon(machine, *options)
     yield answer
     yield service.state(machine, config)

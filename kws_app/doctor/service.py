@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from kws_app.audio.microphone import AudioSettings
 from kws_app.configfile import find_config, text_of
 from kws_app.directories import StateSettings
 from kws_app.doctor.check import Check, Machine, ok, problem, sentence, skipped, warning
@@ -19,8 +19,17 @@ UNIT = "kws-app.service"
 UNITS = {"/etc/systemd/system": "multi-user.target.wants", "/etc/systemd/user": "default.target.wants"}
 """Where systemd/install.sh puts the unit, and what links to it there once it is enabled."""
 
-WATCHDOG = re.compile(r"^\s*WatchdogSec\s*=\s*(\S*)", re.MULTILINE)
+T = TypeVar("T")
+
+WATCHDOG = re.compile(r"^\s*WatchdogSec\s*=[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 OFF = ("", "0", "infinity")
+
+SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
+SECONDS = {"us": 1e-6, "ms": 1e-3, "": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "hr": 3600}
+"""systemd's units of time, as far as a watchdog is set in them."""
+
+MARGIN_SECONDS = 10
+"""For closing and opening the device once more, and for the last words."""
 
 ANSWER_SECONDS = 30.0
 
@@ -42,8 +51,8 @@ def unit(machine: Machine) -> Check:
     )
 
 
-def watchdog(machine: Machine) -> Check:
-    """Whether systemd restarts a daemon that runs and does not hear."""
+def watchdog(machine: Machine, config: Path | None) -> Check:
+    """Whether systemd restarts a daemon that runs and does not hear, and not one that still tries to."""
     folder = _unit_folder(machine)
     if folder is None:
         return skipped("watchdog", "not installed as a service")
@@ -55,6 +64,16 @@ def watchdog(machine: Machine) -> Check:
             "watchdog",
             "off: a daemon that hangs is not restarted",
             f"set WatchdogSec=45, as the unit has it that kws-app comes with: systemctl edit {UNIT}",
+        )
+    audio = _section(config, "audio", AudioSettings)
+    needed = audio.deaf_after_seconds + audio.give_up_after_seconds + MARGIN_SECONDS
+    if _seconds(set_to[-1]) < needed:
+        return warning(
+            "watchdog",
+            f"WatchdogSec={set_to[-1]} ends the daemon while it still tries to hear again: "
+            f"audio.deaf_after_seconds and audio.give_up_after_seconds are {audio.deaf_after_seconds:g} and "
+            f"{audio.give_up_after_seconds:g}",
+            f"set WatchdogSec={needed:.0f} at least, and TimeoutStartSec= too: systemctl edit {UNIT}",
         )
     return ok("watchdog", f"WatchdogSec={set_to[-1]}")
 
@@ -97,12 +116,23 @@ def _hearing(status: dict[str, Any]) -> Check:
 
 
 def _state_folder(machine: Machine, config: Path | None) -> Path:
-    file, settings = config or find_config(), StateSettings()
-    if file is None:
-        return settings.place(Path().absolute(), machine.environment, is_root=machine.user == 0)
-    with suppress(ConfigError, NoPermissionError):  # the check of the configuration says so
-        settings = read_section(text_of(file), "state", StateSettings, file=str(file))
-    return settings.place(file.absolute().parent, machine.environment, is_root=machine.user == 0)
+    file, settings = config or find_config(), _section(config, "state", StateSettings)
+    folder = Path() if file is None else file.parent
+    return settings.place(folder.absolute(), machine.environment, is_root=machine.user == 0)
+
+
+def _section(config: Path | None, name: str, kind: type[T]) -> T:
+    """What is configured; where that has mistakes, which another check tells, the defaults."""
+    file = config or find_config()
+    try:
+        return kind() if file is None else read_section(text_of(file), name, kind, file=str(file))
+    except (ConfigError, NoPermissionError):
+        return kind()
+
+
+def _seconds(span: str) -> float:
+    """A time as systemd writes it: 45, 1min 30s; infinity for a unit that is not known."""
+    return sum(float(number) * SECONDS.get(unit, float("inf")) for number, unit in SPAN.findall(span))
 
 
 def _is_read_only(folder: Path) -> bool:

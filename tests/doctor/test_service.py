@@ -27,7 +27,7 @@ def enabled(root: Path, files: dict[str, str], **facts: Any) -> Machine:
 
 def test_a_machine_without_the_service_needs_none(tmp_path: Path) -> None:
     assert service.unit(machine(tmp_path)).verdict is Verdict.SKIPPED
-    assert service.watchdog(machine(tmp_path)).verdict is Verdict.SKIPPED
+    assert service.watchdog(machine(tmp_path), None).verdict is Verdict.SKIPPED
 
 
 def test_a_unit_that_is_not_enabled_is_told_the_command(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_the_unit_of_sessions_is_enabled_for_all_of_them(tmp_path: Path) -> None
 
 
 def test_the_shipped_unit_has_its_watchdog_on(tmp_path: Path) -> None:
-    check = service.watchdog(machine(tmp_path, {UNIT: SHIPPED}))
+    check = service.watchdog(machine(tmp_path, {UNIT: SHIPPED}), None)
 
     assert (check.verdict, check.seen) == (Verdict.OK, "WatchdogSec=45")
 
@@ -56,13 +56,36 @@ def test_the_shipped_unit_has_its_watchdog_on(tmp_path: Path) -> None:
 def test_a_drop_in_that_switches_the_watchdog_off_is_found(tmp_path: Path, value: str) -> None:
     files = {UNIT: SHIPPED, f"{UNIT}.d/override.conf": f"[Service]\nWatchdogSec={value}\n"}
 
-    assert service.watchdog(machine(tmp_path, files)).verdict is Verdict.WARNING
+    assert service.watchdog(machine(tmp_path, files), None).verdict is Verdict.WARNING
 
 
 def test_a_unit_of_ones_own_without_a_watchdog_is_a_warning(tmp_path: Path) -> None:
     files = {UNIT: "[Service]\nExecStart=kws-app run\n# WatchdogSec=45\n"}
 
-    assert service.watchdog(machine(tmp_path, files)).verdict is Verdict.WARNING
+    assert service.watchdog(machine(tmp_path, files), None).verdict is Verdict.WARNING
+
+
+@pytest.mark.parametrize("audio", ["{give_up_after_seconds: 40}", "{deaf_after_seconds: 20}"])
+def test_a_watchdog_that_ends_a_daemon_which_still_tries_is_a_warning_that_says_what_it_needs(
+    tmp_path: Path, config_file: Path, audio: str
+) -> None:
+    config_file.write_text(f"audio: {audio}\n", encoding="utf-8")
+
+    check = service.watchdog(machine(tmp_path, {UNIT: SHIPPED}), config_file)
+
+    assert check.verdict is Verdict.WARNING
+    assert "WatchdogSec=45 ends the daemon while it still tries to hear again" in check.seen
+    assert str(check.remedy).startswith(f"set WatchdogSec={52 if 'give' in audio else 60} at least")
+
+
+@pytest.mark.parametrize("value", ["52", "52s", "1min", "0.5 min 22s", "1h"])
+def test_a_watchdog_that_waits_as_long_as_the_daemon_tries_is_well(
+    tmp_path: Path, config_file: Path, value: str
+) -> None:
+    config_file.write_text("audio: {give_up_after_seconds: 40}\n", encoding="utf-8")
+    files = {UNIT: SHIPPED, f"{UNIT}.d/override.conf": f"[Service]\nWatchdogSec={value}\n"}
+
+    assert service.watchdog(machine(tmp_path, files), config_file).verdict is Verdict.OK
 
 
 def test_a_service_that_does_not_answer_is_a_problem_and_a_machine_without_one_is_not(tmp_path: Path) -> None:
