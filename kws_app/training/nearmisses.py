@@ -22,8 +22,8 @@ from kws_app.training.phonemes import plain, spell
 
 NEAREST, FARTHEST = 0.5, 2.5
 """Distances of words that are near misses; what is nearer is the keyword said in another way."""
-NEAREST_EDITED = 0.8
-"""Of what is no word: with one phone too few or too many a listener still takes it for the keyword."""
+NEAREST_EDITED = 1.0
+"""Of what is no word: one weak change, or two, a listener takes for a careless way of saying the keyword."""
 SCALE = 0.6
 """A near miss that is this much farther is drawn e times as seldom."""
 WORDS, IN_PAIRS, PART = 30_000, 6_000, 40
