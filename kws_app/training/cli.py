@@ -1,4 +1,4 @@
-"""``kws-train``: synthesize, align, mine, train, export, streams, evaluate, report, compare."""
+"""``kws-train``: synthesize, align, mine, teacher, train, export, streams, evaluate, report, compare."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ COMMANDS = {
     "synthesize": ("kws_app.training.synthesize", "add_parser"),
     "align": ("kws_app.training.align", "add_parser"),
     "mine": ("kws_app.training.mining", "add_parser"),
+    "teacher": ("kws_app.training.teacher", "add_parser"),
     "train": ("kws_app.training.commands", "add_train"),
     "export": ("kws_app.training.commands", "add_export"),
     "streams": ("kws_app.training.streams", "add_parser"),

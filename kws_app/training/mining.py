@@ -8,7 +8,8 @@ Only what training hears anyway is searched, so nothing is learnt from recording
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,10 @@ from kws_app.training.data import BACKGROUNDS, read_recording, rows
 from kws_app.training.listening import loaded
 from kws_app.training.moments import Moment, write_moments
 from kws_app.training.options import add_spread, spread_of
+from kws_app.training.spread import Spread
+
+Hear = Callable[[Sequence[Samples]], Trace]
+"""The scores of sounds that follow one another."""
 
 AROUND = (1.5, 0.2)
 """Seconds before and after the highest score that a moment holds: what the network remembered, about a word's time."""
@@ -41,22 +46,32 @@ def add_parser(subparsers: Any) -> None:
         epilog="example: kws-train mine wakewords-en.onnx mined.tsv --data DATA --synthetic SPEECH --jobs 4",
     )
     parser.add_argument("model", type=Path, help="a model file")
+    add_search(parser)
+    add_spread(parser)
+    parser.set_defaults(run=run)
+
+
+def add_search(parser: argparse.ArgumentParser) -> None:
+    """Where to search, and how much to keep."""
     parser.add_argument("out", type=Path, help="file to write")
     parser.add_argument("--data", type=Path, required=True, help="folder with speech_commands, background")
     parser.add_argument("--background", type=Path, action="append", default=[], help="further background folders")
     parser.add_argument("--synthetic", type=Path, action="append", default=[], help="folders of kws-train synthesize")
     parser.add_argument("--moments", type=int, default=1000, metavar="N", help="at most, for each keyword (1000)")
     parser.add_argument("--least", type=float, default=0.05, metavar="SCORE", help="smoothed score to be one (0.05)")
-    add_spread(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
+    """Search with a model file."""
+    return search(args, partial(_hear, args.model), spread_of(args))
+
+
+def search(args: argparse.Namespace, hear: Hear, spread: Spread) -> int:
     """Hear everything, and write the moments."""
     clips = list(_clips(args))
     tasks = [[path] for path in dict.fromkeys(_running(args))]  # a recording has many rows
     tasks += [clips[first : first + TOGETHER] for first in range(0, len(clips), TOGETHER)]
-    heard = spread_of(args).map(find_moments, [(paths, args.model, args.least) for paths in tasks], of="recordings")
+    heard = spread.map(find_moments, [(paths, hear, args.least) for paths in tasks], of="recordings")
     found = [moment for moments, _ in heard for moment in moments]
     found.sort(key=lambda moment: (moment.keyword, -moment.score))
     kept = [m for _, group in groupby(found, key=lambda moment: moment.keyword) for m in list(group)[: args.moments]]
@@ -91,7 +106,7 @@ def _clips(args: argparse.Namespace) -> Iterator[Path]:
                 yield folder / row["path"]
 
 
-def find_moments(paths: Sequence[Path], model: Path, least: float) -> tuple[list[Moment], list[str]]:
+def find_moments(paths: Sequence[Path], hear: Hear, least: float) -> tuple[list[Moment], list[str]]:
     """The moments in recordings that are heard one after another, and why some could not be heard."""
     tone = np.rint(room_tone(np.random.default_rng(0), HUSH) * 32767).astype(np.int16)
     sounds: list[Samples] = [tone]
@@ -106,9 +121,13 @@ def find_moments(paths: Sequence[Path], model: Path, least: float) -> tuple[list
         sounds += [samples, tone]
         places.append((path, at / RATE, (at + len(samples)) / RATE))
         at += len(samples) + len(tone)
-    ear = loaded(model)
-    heard = trace_of(sounds, ear, dict.fromkeys(ear.card.keyword_ids, KeywordSettings()))
+    heard = hear(sounds)
     return [moment for place in places for moment in _peaks(heard, *place, least=least)], skipped
+
+
+def _hear(model: Path, sounds: Sequence[Samples]) -> Trace:
+    ear = loaded(model)
+    return trace_of(sounds, ear, dict.fromkeys(ear.card.keyword_ids, KeywordSettings()))
 
 
 def _peaks(heard: Trace, path: Path, begin: float, end: float, *, least: float) -> Iterator[Moment]:
