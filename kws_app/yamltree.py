@@ -34,7 +34,7 @@ def compose(text: str, *, file: str) -> yaml.Node | None:
         ConfigError: it is no YAML, or not the plain part that is read here (no aliases, no tags).
     """
     if len(text) > MOST_CHARACTERS:
-        raise ConfigError(Fault(file, None, "", f"is {len(text)} characters long; at most {MOST_CHARACTERS} are read"))
+        raise ConfigError(Fault(file, None, "", f"is too long: at most {MOST_CHARACTERS} characters are read"))
     try:
         return _PlainLoader(text, file).get_single_node()
     except yaml.reader.ReaderError as error:

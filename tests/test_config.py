@@ -169,7 +169,7 @@ def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
 
 
 def test_a_file_without_an_end_is_not_read_to_its_end() -> None:
-    with pytest.raises(ConfigError, match="at most 65536 are read"):
+    with pytest.raises(ConfigError, match="at most 65536 characters are read"):
         load_config(Path("/dev/zero"))
 
 

@@ -230,7 +230,7 @@ MISPLACED_COLON = "a ': ' where none can be; check the indentation, or put the t
         ("[" * 1000, "house.yaml:1: is nested deeper than 20 levels"),
         (
             "#" * (MOST_CHARACTERS + 1),
-            f"house.yaml: is {MOST_CHARACTERS + 1} characters long; at most {MOST_CHARACTERS} are read",
+            f"house.yaml: is too long: at most {MOST_CHARACTERS} characters are read",
         ),
         ("? [a]\n: 1", "house.yaml:1: a key must be text, got a list"),
     ],
