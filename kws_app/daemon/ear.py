@@ -12,7 +12,8 @@ from kws_app.audio.microphone import AudioSettings
 from kws_app.audio.source import Block
 from kws_app.daemon.clock import Clock
 from kws_app.daemon.meter import Level, Meter
-from kws_app.daemon.supervisor import NewDevice, Released, Supervisor
+from kws_app.daemon.released import Released
+from kws_app.daemon.supervisor import NewDevice, Supervisor
 from kws_app.errors import MicrophoneError
 from kws_app.events import Event
 from kws_app.pipeline import Pipeline

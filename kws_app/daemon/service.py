@@ -69,9 +69,8 @@ class Service:
         self._state = ""
         self._reason: str | None = None
         self._began, self._since = time.monotonic(), datetime.now(UTC)
-        self._is_ready = False
+        self._is_ready, self._turns = False, 0
         self._mute: Mute | None = None
-        self._turns = 0
 
     def run(self) -> None:
         """Start, listen, stop.

@@ -12,7 +12,7 @@ from kws_app.arrays import RATE, Samples
 from kws_app.audio.microphone import AudioSettings
 from kws_app.audio.source import Block
 from kws_app.daemon.clock import Clock
-from kws_app.daemon.supervisor import Released, Supervisor
+from kws_app.daemon.supervisor import Supervisor
 from kws_app.errors import HungError, MicrophoneError
 from tests.daemon.simulated import Happening, SimulatedMicrophone
 
@@ -166,11 +166,3 @@ def test_a_device_can_be_opened_at_once_to_know_whether_that_works() -> None:
         assert [len(block.samples) for block in supervisor.blocks()] == [640]
     assert microphone.opened == ["here"]
     assert not microphone.is_open
-
-
-def test_a_released_microphone_gives_empty_blocks_until_it_is_closed() -> None:
-    with Released(Clock()) as released:
-        blocks = released.blocks()
-        assert [len(next(blocks).samples) for _ in range(3)] == [0, 0, 0]
-
-    assert list(blocks) == []
