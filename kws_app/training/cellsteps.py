@@ -112,20 +112,19 @@ def activated(graph: Graph, activation: Activation, x: str) -> str:
 def product(graph: Graph, x: str, cell: Cell, name: str, bias: Tensor | None = None) -> str:
     """The matrix *name* of a cell times *x*, and a bias added."""
     form, stored = form_of(cell, name)
-    bias = torch.zeros(len(getattr(cell, name))) if bias is None else bias
     match form:
         case LowRank():
             return _low_rank(graph, x, form, stored[0], stored[1], bias)
         case Toeplitz():
-            expanded = _toeplitz(graph, form, stored[0], stored[1])
-            return str(graph.add("Gemm", x, expanded, graph.constant(bias.detach().numpy())))
+            return graph.product(x, _toeplitz(graph, form, stored[0], stored[1]), bias)
     return graph.linear(x, stored[0], bias)
 
 
-def _low_rank(graph: Graph, x: str, form: LowRank, A: Tensor, B: Tensor, bias: Tensor) -> str:
+def _low_rank(graph: Graph, x: str, form: LowRank, A: Tensor, B: Tensor, bias: Tensor | None) -> str:
     """Factor by factor."""
-    projected = graph.split(graph.add("Gemm", x, graph.matrix(B), transB=1), [form.rank] * form.groups)
-    rows = zip(projected, A.chunk(form.groups), bias.chunk(form.groups), strict=True)
+    projected = graph.split(graph.linear(x, B), [form.rank] * form.groups)
+    biases = [None] * form.groups if bias is None else bias.chunk(form.groups)
+    rows = zip(projected, A.chunk(form.groups), biases, strict=True)
     gates = [graph.linear(Bx, factor, share) for Bx, factor, share in rows]
     return gates[0] if len(gates) == 1 else str(graph.add("Concat", *gates, axis=1))
 

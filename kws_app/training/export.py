@@ -43,7 +43,7 @@ def step_graph(network: Network, card: Card, *, int8: bool = True) -> bytes:
         x, last = cell_step(graph, cell, x, state)
         lasts.append(last)
         P = network.projection(layer)
-        x = x if P is None else graph.add("Gemm", x, graph.matrix(P), transB=1)
+        x = x if P is None else graph.linear(x, P)
     graph.add("Concat", *lasts, name="next_state", axis=1)
     keywords = network.head.out_features - network.fillers
     outputs = {"scores": keywords, "next_state": sum(network.parts)}

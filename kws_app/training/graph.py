@@ -47,9 +47,14 @@ class Graph:
         int8, scales = self.constant(compact.values, np.int8), self.constant(compact.scales)
         return str(self.add("DequantizeLinear", int8, scales, axis=0))
 
-    def linear(self, x: str, weight: Tensor, bias: Tensor) -> str:
+    def linear(self, x: str, weight: Tensor, bias: Tensor | None = None) -> str:
         """``x @ weight.T + bias``."""
-        return str(self.add("Gemm", x, self.matrix(weight), self.constant(bias.detach().numpy()), transB=1))
+        return self.product(x, self.matrix(weight), bias, transB=1)
+
+    def product(self, x: str, matrix: str, bias: Tensor | None, **attributes: int) -> str:
+        """The same with a matrix that is there."""
+        biases = [] if bias is None else [self.constant(bias.detach().numpy())]
+        return str(self.add("Gemm", x, matrix, *biases, **attributes))
 
     def split(self, x: str, sizes: Sequence[int]) -> list[str]:
         if len(sizes) == 1:

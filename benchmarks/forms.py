@@ -1,0 +1,92 @@
+"""What the forms of a matrix cost, Toeplitz-like ones in two ways: ``python -m benchmarks.forms``."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from pathlib import Path
+
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.timing import microseconds
+from kws_app.features.mfcc import MfccSettings
+from kws_app.model.stepper import Model
+from kws_app.training.card import make_card
+from kws_app.training.compression import MatrixSettings, from_displacement
+from kws_app.training.export import step_graph
+from kws_app.training.network import Network, NetworkSettings
+from kws_app.training.recipe import KeywordRecipe, Recipe
+from kws_app.training.size import size_of
+
+RANK = 4
+STEP, CHUNK = 1, 64 * 10
+"""Rows at once: a frame of one stream, and ten of 64."""
+BANDS = MfccSettings(winlen=0.025, winstep=0.01, numcep=32, nfilt=32, appendEnergy=False)
+
+
+class Spectra:
+    """Products with ``M = 1/2 sum Z_1(g) Z_{-1}(J h)`` by FFT, the spectra of the generators made beforehand."""
+
+    def __init__(self, G: Tensor, H: Tensor) -> None:
+        self.turn = torch.exp(1j * math.pi / G.shape[1] * torch.arange(G.shape[1]))
+        self.left, self.right = torch.fft.fft(G) / 2, torch.fft.fft(H.flip(1) * self.turn)
+
+    def times(self, x: Tensor) -> Tensor:
+        """Of ``(rows, size)``."""
+        skew = torch.fft.ifft(self.right * torch.fft.fft(x * self.turn)[:, None]) * self.turn.conj()
+        return torch.fft.ifft((self.left * torch.fft.fft(skew.real)).sum(1)).real
+
+
+@torch.no_grad()
+def products() -> None:
+    """Time a square Toeplitz-like matrix against rows, expanded and by FFT."""
+    print(f"{'size':>5} {'rows':>5} {'expanded':>9} {'expanding':>9} {'by FFT':>9}   us")
+    for size in (32, 100, 160, 256):
+        G, H = torch.randn(2, RANK, size)
+        spectra, M = Spectra(G, H), from_displacement((G.T @ H)[None])[0]
+        for rows in (STEP, CHUNK):
+            x = torch.randn(rows, size)
+            torch.testing.assert_close(spectra.times(x), x @ M.T, atol=1e-2, rtol=1e-3)
+            costs = microseconds(
+                lambda x=x, M=M: x @ M.T,
+                lambda G=G, H=H: from_displacement((G.T @ H)[None]),
+                lambda x=x, spectra=spectra: spectra.times(x),
+            )
+            print(f"{size:5} {rows:5} {costs[0]:9.1f} {costs[1]:9.1f} {costs[2]:9.1f}")
+
+
+def files() -> None:
+    """Write, load and step networks of every form."""
+    print(f"{'cell':9} {'form':9} {'rank':>4} {'numbers':>8} {'macs':>7} {'bytes':>7} {'load ms':>8} {'step us':>8}")
+    steppers = []
+    for cell in ("GRU", "GhostRNN", "FastGRNN", "LSTM"):
+        for form, rank in (("dense", 0), ("low_rank", 16), ("shared", 16), ("toeplitz", 4)):
+            matrix = MatrixSettings(form, rank)
+            settings = NetworkSettings(cell=cell, hidden=100, W=matrix, U=matrix)
+            network = Network(BANDS, settings, 1).eval()
+            recipe = Recipe(name="form", keywords={"word": KeywordRecipe()}, features=BANDS, network=settings)
+            card = make_card(recipe, network, corpus={"hours": 0, "speakers": 0}, measured={})
+            graph = step_graph(network, card)
+            begin = time.perf_counter()
+            model = Model(Path("form.onnx"), graph)
+            load = 1000 * (time.perf_counter() - begin)
+            size = size_of(network)
+            row = f"{cell:9} {form:9} {rank:4} {size.parameters:8} {size.macs:7} {len(graph):7} {load:8.1f}"
+            steppers.append((row, model.stepper()))
+    frame = np.zeros((1, BANDS.numcep), np.float32)
+    costs = microseconds(*(lambda stepper=stepper: stepper.step(frame) for _, stepper in steppers))
+    for (row, _), cost in zip(steppers, costs, strict=True):
+        print(f"{row} {cost:8.1f}")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    products()
+    print()
+    files()
