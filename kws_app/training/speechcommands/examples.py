@@ -20,10 +20,10 @@ from kws_app.training.speechcommands.clips import SILENCE, Clips, clip_weights, 
 from kws_app.training.speechcommands.mfcc import BatchMfcc
 from kws_app.training.speechcommands.recipe import ClipRecipe
 
-BATCH = 1024
-"""Clips that are varied at once: 200 MB."""
-MEASURED = 4096
-"""Examples from which the mean and deviation of the network's input are taken."""
+BATCH = 128
+"""Clips that are varied at once. Of more, a processor's cache holds nothing any longer."""
+MEASURED = 2048
+"""Examples, at most, from which the mean and deviation of the network's input are taken."""
 COLOURS, COLOURED_SECONDS = 8, 20
 """Stationary noises that join the recorded ones."""
 FULL_SCALE = 32767.0
@@ -95,7 +95,8 @@ class ExampleMaker:
         return Examples(torch.cat(x), labels, torch.ones_like(labels, dtype=torch.bool))
 
     def _measure(self) -> None:
-        features = torch.cat([self._varied(size)[0] for _, size in _batches(MEASURED)])
+        count = min(MEASURED, self._recipe.course.examples)
+        features = torch.cat([self._varied(size)[0] for _, size in _batches(count)])
         front = self.front
         relative, _ = front.follow(features.transpose(0, 1), torch.zeros(len(features), 1, device=self._device))
         front.mean.copy_(relative.mean(dim=(0, 1)))

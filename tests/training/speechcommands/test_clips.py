@@ -1,0 +1,65 @@
+"""Clips of a folder: labels, silence, and what cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+pytest.importorskip("torch", reason="the training extra is not installed")
+
+from kws_app.errors import ConfigError
+from kws_app.training.speechcommands.clips import clip_weights, noise, read_clips, read_split
+from tests.training.speechcommands.corpus import WORDS, write_corpus
+
+KEYWORDS = WORDS[:10]
+
+
+def test_words_that_are_no_keywords_are_unknown_and_noise_is_silence(tmp_path: Path) -> None:
+    clips = read_split(write_corpus(tmp_path) / "speech_commands", "dev", KEYWORDS)
+
+    labels = dict(zip(clips.words, clips.labels.tolist(), strict=True))
+    assert labels == {word: number for number, word in enumerate(KEYWORDS)} | {"bed": 10, "cat": 10, "_silence_": 11}
+    assert clips.words.count("_silence_") == 2  # a fifth of ten seconds
+
+
+def test_no_noise_is_in_both_splits(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path) / "speech_commands"
+
+    train, dev = noise(corpus, "train")[0], noise(corpus, "dev")[0]
+
+    whole, _ = soundfile.read(next((corpus / "train" / "_background_noise_").iterdir()), dtype="int16")
+    np.testing.assert_array_equal(np.concatenate([train, dev]), whole)
+
+
+def test_a_clip_that_cannot_be_used_is_named_with_its_reason(tmp_path: Path) -> None:
+    good, short, slow, broken = (tmp_path / name for name in ("good.wav", "short.wav", "slow.wav", "broken.wav"))
+    soundfile.write(good, np.full(8000, 0.1), 16_000)
+    soundfile.write(short, np.full(800, 0.1), 16_000)
+    soundfile.write(slow, np.full(8000, 0.1), 8000)
+    broken.write_bytes(b"RIFF")
+
+    clips = read_clips([(path, "yes") for path in (good, short, slow, broken, tmp_path / "gone.wav")], KEYWORDS)
+
+    assert clips.samples.shape == (1, 16_000)
+    names = [reason.split(":")[0].split("/")[-1] for reason in clips.skipped]
+    assert names == ["short.wav", "slow.wav", "broken.wav", "gone.wav"]
+    assert "0.05 s long" in clips.skipped[0]
+    assert "8000 Hz" in clips.skipped[1]
+
+
+def test_all_labels_are_drawn_equally_often(tmp_path: Path) -> None:
+    clips = read_split(write_corpus(tmp_path) / "speech_commands", "train", KEYWORDS)
+
+    shares = np.bincount(clips.labels, clip_weights(clips))
+
+    np.testing.assert_allclose(shares, np.full(12, 1 / 12))
+
+
+def test_a_folder_without_clips_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "manifest.tsv").write_text("path\tword\n", encoding="utf-8")
+
+    with pytest.raises(ConfigError, match="holds no clip of the split train"):
+        read_split(tmp_path, "train", KEYWORDS)

@@ -1,0 +1,73 @@
+"""The table of networks: trained whole or in pieces, each kept when it is done."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the training extra is not installed")
+
+from kws_app.training.cli import main  # noqa: E402
+from kws_app.training.speechcommands.course import Course  # noqa: E402
+from kws_app.training.speechcommands.rows import ROWS  # noqa: E402
+from kws_app.training.speechcommands.table import Material, entrants, gather, train_all  # noqa: E402
+from tests.training.speechcommands.corpus import recipe, write_corpus  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    return gather(recipe(), write_corpus(tmp_path_factory.mktemp("data"), clips=1), torch.device("cpu"))
+
+
+def test_the_command_trains_what_is_missing_and_keeps_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = ["--data", str(write_corpus(tmp_path / "data")), "--work", str(tmp_path / "w")]
+    short = ["--seeds", "0", "--examples", "64", "--updates", "2"]
+
+    for rows in (["gru-77"], ["gru-77", "ghost4-100"]):
+        assert main(["report", "speech-commands", *folders, *short, "--rows", *rows]) == 0
+
+    assert sorted(path.name for path in (tmp_path / "w").glob("*.pt")) == ["ghost4-100.0.pt", "gru-77.0.pt"]
+    printed = capsys.readouterr().out
+    assert printed.count("gru-77.0: ") == 1
+    assert "2 of 2 networks are trained" in printed
+
+
+def test_a_row_that_there_is_not_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "speech-commands", "--work", str(tmp_path), "--rows", "gru-78"]) == 78
+
+    message = capsys.readouterr().err
+    assert "gru-78: no such row; there are gru-154" in message
+    assert "--data: is needed" in message
+
+
+def test_a_course_in_two_pieces_ends_where_one_in_one_piece_does(tmp_path: Path, material: Material) -> None:
+    entrant = entrants(recipe(), {"x": ROWS["fastgrnn-100-ls"]}, [1])[0]
+    whole = Course(entrant, material.examples, material.front, tmp_path)
+    whole.advance(6)
+
+    stopped = Course(entrant, material.examples, material.front, tmp_path)
+    stopped.advance(3)
+    stopped.save()
+    resumed = Course(entrant, material.examples, material.front, tmp_path)
+    resumed.advance(3)
+
+    for one, two in zip(whole.network.state_dict().values(), resumed.network.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, two)
+
+
+@pytest.mark.parametrize("name", list(ROWS))
+def test_every_row_can_be_trained(tmp_path: Path, material: Material, name: str) -> None:
+    waiting = entrants(recipe(), {name: ROWS[name]}, [0])
+
+    assert not train_all(waiting, material, tmp_path, side_by_side=1, deadline=math.inf)
+
+    assert (tmp_path / f"{name}.0.pt").exists()
+
+
+def test_what_the_time_does_not_suffice_for_is_left(tmp_path: Path, material: Material) -> None:
+    train_all(entrants(recipe(), ROWS, [0]), material, tmp_path, side_by_side=1, deadline=time.monotonic())
+
+    assert not list(tmp_path.glob("*.pt"))
