@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from kws_app.errors import ConfigError, Fault
-from kws_app.training.network import PHONE_HEAD, Network
+from kws_app.training.network import SIDE_HEADS, Network
 from kws_app.training.recipe import Recipe
 
 Weights = dict[str, Tensor]
@@ -22,7 +22,7 @@ Weights = dict[str, Tensor]
 def new_network(recipe: Recipe) -> Network:
     """The recipe's network, seeded."""
     torch.manual_seed(recipe.seed)
-    return Network(recipe.features, recipe.network, len(recipe.keywords), phones=recipe.phones)
+    return Network(recipe.features, recipe.network, len(recipe.keywords), phones=recipe.phones, echo=recipe.echo)
 
 
 def finished(average: AveragedModel, ends: list[Weights]) -> Network:
@@ -50,10 +50,15 @@ def read_checkpoint(path: Path, recipe: Recipe) -> Network:
 
 
 def load(module: torch.nn.Module, saved: dict[str, Any]) -> None:
-    """Take over what was saved; a phone head that only one of both has is left as it is."""
-    head = {name: value for name, value in module.state_dict().items() if PHONE_HEAD in name}
-    known = {name: value for name, value in saved.items() if PHONE_HEAD not in name or name in head}
-    module.load_state_dict(head | known)
+    """Take over what was saved; a side head that only one of both has is left as it is."""
+    heads = {name: value for name, value in module.state_dict().items() if _of_side_head(name)}
+    known = {name: value for name, value in saved.items() if not _of_side_head(name) or name in heads}
+    module.load_state_dict(heads | known)
+
+
+def _of_side_head(name: str) -> bool:
+    """Whether it is a parameter of one, in a network or in the average of one."""
+    return any(head in name for head in SIDE_HEADS)
 
 
 @contextmanager

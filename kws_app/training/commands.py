@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def train(args: argparse.Namespace) -> int:
     """Compose what scenes are missing, then train to the recipe's end."""
     import torch
 
+    from kws_app.training.lessons import lessons_of
     from kws_app.training.team import first_here, join, own_device
     from kws_app.training.train import Trainer
 
@@ -55,7 +57,11 @@ def train(args: argparse.Namespace) -> int:
     if first_here():
         compose(recipe, args)
     team.wait()
-    Trainer(recipe, read_shards(compose(recipe, args)), args.work, device=device, team=team).run()
+    paths = compose(recipe, args)
+    shard = read_shards(paths)
+    if recipe.taught:
+        shard = replace(shard, lessons=lessons_of(paths, keywords=len(recipe.keywords)))
+    Trainer(recipe, shard, args.work, device=device, team=team).run()
     if team.leads:
         print(f"trained; next: kws-train export {args.recipe} --work {args.work} --out models/{recipe.name}.onnx")
     return 0

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from kws_app.arrays import Coefficients
+from kws_app.training.distill import Teaching, Told
 from kws_app.training.losses import TargetMaker, Targets
 from kws_app.training.phones import UNKNOWN
 from kws_app.training.recipe import Recipe
@@ -25,7 +26,8 @@ LONGEST_TAIL_SECONDS = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """``features`` float32 ``(steps, lanes, stack * coefficients)``, what they should score, and the phones heard.
+    """``features`` float32 ``(steps, lanes, stack * coefficients)``, what they should score, the phones heard, and what
+    a teacher says of them.
 
     ``phones`` is int64 ``(steps, lanes)``: the phone in the middle of the step's last frame, the recipe's delay ago.
     """
@@ -33,6 +35,7 @@ class Chunk:
     features: Tensor
     targets: Targets
     phones: Tensor
+    told: Told | None
 
 
 def steps_of(frames: Coefficients, stack: int) -> Coefficients:
@@ -80,6 +83,7 @@ class Lanes:
         self._events = shard.events
         self._seconds = shard.events[:, 2:] / recipe.features.samplerate
         wordless = np.setdiff1d(self._scenes, shard.events[:, 0])
+        self._teaching = shard.lessons and Teaching(shard.lessons, recipe, steps=self._length, device=device)
         self._remix = remix and Remix(remix, recipe.features, self._features, wordless)
 
     @property
@@ -120,7 +124,8 @@ class Lanes:
             if self._remix and mix:
                 features = self._remix.apply(mix, features, place, there)
             targets = self._targets(words, steps[0], len(order))
-            yield Chunk(features.flatten(2), targets.to(self._device), self._phones_at(scene_of, steps))
+            told = self._teaching.at(scene_of, steps) if self._teaching else None
+            yield Chunk(features.flatten(2), targets.to(self._device), self._phones_at(scene_of, steps), told)
 
     def _phones_at(self, scene_of: Tensor, steps: npt.NDArray[np.int64]) -> Tensor:
         """The phones ``(steps, lanes)`` to be known at *steps*; what was before the first scene is unknown."""

@@ -73,6 +73,32 @@ def write_lessons(path: Path, lessons: Lessons) -> None:
         np.savez(file, embeddings=lessons.embeddings, posteriors=lessons.posteriors)
 
 
+def lessons_of(shards: list[Path], *, keywords: int) -> Lessons:
+    """What a network may learn from: the lessons of all *shards*, not a number where a shard has none.
+
+    Raises:
+        ConfigError: no shard has any, or one's are of other keywords.
+    """
+    there = {path: read_lessons([path]) for path in map(lesson_path, shards) if path.exists()}
+    if not there:
+        message = "there is nothing to learn from; run kws-train teacher train first"
+        raise ConfigError(Fault(str(lesson_path(shards[0]).parent), None, "", message))
+    for path, lessons in there.items():
+        if lessons.posteriors.shape[2] != keywords:
+            message = f"has posteriors of {lessons.posteriors.shape[2]} keywords, not {keywords}; delete it"
+            raise ConfigError(Fault(str(path), None, "", f"{message}, and run kws-train teacher train"))
+    parts = [there.get(lesson_path(path)) or _unheard(path, next(iter(there.values()))) for path in shards]
+    return Lessons(np.concatenate([p.embeddings for p in parts]), np.concatenate([p.posteriors for p in parts]))
+
+
+def _unheard(shard: Path, like: Lessons) -> Lessons:
+    scenes = len(read_shards([shard]).features)
+    embeddings, posteriors = (
+        np.full((scenes, *part.shape[1:]), np.nan, np.float16) for part in (like.embeddings, like.posteriors)
+    )
+    return Lessons(embeddings, posteriors)
+
+
 def read_lessons(paths: list[Path]) -> Lessons:
     """Those of all *paths* as one.
 

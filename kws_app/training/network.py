@@ -30,8 +30,8 @@ from kws_app.training.ghost import GhostFastGRNN, GhostRNN
 
 CLAMP = 6.0
 RISE_SECONDS, FALL_SECONDS = 0.1, 3.0
-PHONE_HEAD = "phones."
-"""How the parameters of the second head begin."""
+SIDE_HEADS = ("phones.", "echo.")
+"""How the parameters begin of heads that teach the cells and that no model file has."""
 
 
 CELLS = ("GhostRNN", "GhostFastGRNN", "RNN", "FastRNN", "FastGRNN", "GRU", "LSTM")
@@ -142,9 +142,12 @@ class Network(nn.Module):
         settings: its cells.
         keywords: how many outputs.
         phones: how many phones a second head tells apart. It teaches the cells English, and no model file has it.
+        echo: how many numbers of a teacher's embedding a third head says after it, for the same reason.
     """
 
-    def __init__(self, mfcc: MfccSettings, settings: NetworkSettings, keywords: int, *, phones: int = 0) -> None:
+    def __init__(
+        self, mfcc: MfccSettings, settings: NetworkSettings, keywords: int, *, phones: int = 0, echo: int = 0
+    ) -> None:
         super().__init__()
         self.settings = settings
         self.front = Front(mfcc, settings)
@@ -160,6 +163,7 @@ class Network(nn.Module):
             # Words are rare: start from a low score, or the first steps are spent on learning that alone.
             nn.init.constant_(self.head.bias, -4.0)
         self.phones = nn.Linear(width, phones) if phones else None
+        self.echo = nn.Linear(width, echo) if echo else None
 
     @property
     def parts(self) -> list[int]:
@@ -169,7 +173,7 @@ class Network(nn.Module):
     @property
     def parameters_trained(self) -> int:
         """Of what a model file has."""
-        return sum(p.numel() for name, p in self.named_parameters() if not name.startswith(PHONE_HEAD))
+        return sum(p.numel() for name, p in self.named_parameters() if not name.startswith(SIDE_HEADS))
 
     @property
     def macs(self) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from kws_app.errors import ConfigError, Fault
 from kws_app.features.mfcc import MfccSettings
 from kws_app.schema import read, setting
+from kws_app.training.embedding import SIZE
 from kws_app.training.losses import LossSettings
 from kws_app.training.network import NetworkSettings
 from kws_app.training.phones import PHONES
@@ -51,6 +52,12 @@ class StageSettings:
     phone_weight: tuple[float, float] = setting(
         (0.0, 0.0), between=(0, 100), help="weight of telling phones apart, first to last by a straight line"
     )
+    posterior_weight: tuple[float, float] = setting(
+        (0.0, 0.0), between=(0, 100), help="weight of the teacher's posteriors, a step of them as a negative frame"
+    )
+    embedding_weight: tuple[float, float] = setting(
+        (0.0, 0.0), between=(0, 100), help="weight of saying the teacher's embeddings after it"
+    )
     remix: RemixSettings = field(default_factory=RemixSettings)
 
 
@@ -85,6 +92,16 @@ class Recipe:
     def phones(self) -> int:
         """How many phones the network tells apart while it learns; none unless a stage asks for them."""
         return len(PHONES) if any(max(stage.phone_weight) for stage in self.schedule.stages) else 0
+
+    @property
+    def echo(self) -> int:
+        """How many numbers of the teacher's embedding the network says after it; none unless a stage asks for it."""
+        return SIZE if any(max(stage.embedding_weight) for stage in self.schedule.stages) else 0
+
+    @property
+    def taught(self) -> bool:
+        """Whether a stage asks for what the teacher heard."""
+        return self.echo > 0 or any(max(stage.posterior_weight) for stage in self.schedule.stages)
 
     @property
     def step_seconds(self) -> float:

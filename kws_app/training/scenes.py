@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
 import numpy as np
@@ -27,6 +28,9 @@ from kws_app.training.data import Clip, Corpus, Take, as_audio
 from kws_app.training.phones import SLOT, UNKNOWN, Phones
 from kws_app.training.track import Track
 from kws_app.wholefile import whole
+
+if TYPE_CHECKING:
+    from kws_app.training.lessons import Lessons
 
 Events = npt.NDArray[np.int32]
 """One row an event: scene, keyword index, first and last sample of the word in the scene."""
@@ -223,12 +227,13 @@ class Shard:
     """Scenes as the trainer reads them.
 
     ``features`` is float32 ``(scenes, frames, coefficients)``; ``phones`` ``(scenes, frames)`` has the phone in the
-    middle of each frame.
+    middle of each frame; ``lessons`` are what a teacher heard in the scenes, if it is to be learnt from.
     """
 
     features: Coefficients
     events: Events
     phones: Phones
+    lessons: Lessons | None = None
 
 
 def write_shard(path: Path, builder: SceneBuilder, mfcc: MfccSettings, *, scenes: int, seed: tuple[int, ...]) -> None:

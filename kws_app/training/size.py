@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kws_app.training.network import PHONE_HEAD, Network
+from kws_app.training.network import SIDE_HEADS, Network
 
 SPARSE_BELOW = 0.5
 """An entry of a matrix that keeps fewer is stored with its index: two numbers."""
@@ -34,7 +34,7 @@ def size_of(network: Network) -> Size:
     kept = {id(parameter): share for parameter, share in network.thinned()}
     parameters = nonzeros = numbers = 0
     for name, parameter in network.named_parameters():
-        if name.startswith(PHONE_HEAD):
+        if name.startswith(SIDE_HEADS):
             continue
         alive = int(parameter.count_nonzero())
         parameters += parameter.numel()

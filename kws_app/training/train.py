@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from kws_app.errors import ConfigError, Fault
 from kws_app.training.checkpoint import Weights, finished, load, new_network, readable
+from kws_app.training.distill import Taught, taught
 from kws_app.training.lanes import ALONE, CPU, Chunk, Lanes
 from kws_app.training.losses import negative_loss, phone_loss, word_loss
 from kws_app.training.network import Network
@@ -45,14 +46,15 @@ class Losses:
     word: Tensor
     negative: Tensor
     phone: Tensor
+    taught: Taught
     words_asked: Tensor
     phones_asked: Tensor
     phones_right: Tensor
 
     def numbers(self) -> Tensor:
         """For the log. They stay on the device: a number asked for too early makes it wait."""
-        counts = (self.words_asked, self.phones_asked, self.phones_right)
-        return torch.stack([self.word, self.negative, *counts]).detach()
+        counts = (self.words_asked, self.phones_asked, self.phones_right, self.taught.steps)
+        return torch.stack([self.word, self.negative, self.taught.echo, *counts]).detach()
 
 
 class Unrolled(nn.Module):
@@ -65,8 +67,8 @@ class Unrolled(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, features: Tensor, state: Tensor, heard: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Word logits, phone logits (empty without that head) and next state of a chunk.
+    def forward(self, features: Tensor, state: Tensor, heard: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Word logits, phone logits, echo (both empty without their head) and next state of a chunk.
 
         Args:
             features: ``(steps, lanes, stack * coefficients)``.
@@ -79,7 +81,8 @@ class Unrolled(nn.Module):
             x = x * heard
         x, rest = self.network.trunk(x, rest)
         phones = x.new_empty(0) if self.network.phones is None else self.network.phones(x)
-        return self.network.head(x), phones, torch.cat([level, rest], dim=1).detach()
+        echo = x.new_empty(0) if self.network.echo is None else self.network.echo(x)
+        return self.network.head(x), phones, echo, torch.cat([level, rest], dim=1).detach()
 
 
 class Trainer:
@@ -173,19 +176,20 @@ class Trainer:
     def _train_epoch(self) -> dict[str, float]:
         """One pass over the stage's scenes; returns what the log's new line says."""
         rng = np.random.default_rng((self._recipe.seed, 1, self.epochs_done))
-        sums, began = torch.zeros(5, device=self._device), time.monotonic()
+        sums, began = torch.zeros(7, device=self._device), time.monotonic()
         for number, chunk in enumerate(self._lanes.epoch(rng)):
             losses = self._losses(chunk, rng)
             self._step(losses, self.epoch * self._lanes.chunks + number)
             sums += losses.numbers()
         hours = self._lanes.chunks * self._lanes.lanes * self._recipe.schedule.chunk_seconds / 3600
-        word_sum, negative_sum, words, phones_asked, phones_right = self._team.sum(sums).tolist()
+        word_sum, negative_sum, echo_sum, words, phones_asked, phones_right, echoes = self._team.sum(sums).tolist()
         row = {
             "stage": self.stage + 1,
             "epoch": self.epoch + 1,
             "word_loss": round(word_sum / max(1, words), 4),
             "negative_loss_an_hour": round(negative_sum / hours, 2),
             "phone_accuracy": round(phones_right / max(1, phones_asked), 4),
+            "echo_loss": round(echo_sum / max(1, echoes), 4),
             "words": int(words),
             "hours": round(hours, 2),
             "seconds": round(time.monotonic() - began, 1),
@@ -197,7 +201,7 @@ class Trainer:
 
     def _losses(self, chunk: Chunk, rng: np.random.Generator) -> Losses:
         """The losses of a chunk; the state goes on, its gradient does not."""
-        logits, phone_logits, state = self._unrolled(chunk.features, self._state, self._bands_heard(rng))
+        logits, phone_logits, echo, state = self._unrolled(chunk.features, self._state, self._bands_heard(rng))
         self._state = state.detach()  # what a CUDA graph gives has a gradient whatever it was inside
         word = word_loss(logits, chunk.targets, pooled=self.epoch >= self._stage.mean_epochs)
         negative = negative_loss(logits, chunk.targets, focus=self._recipe.loss.focus)
@@ -206,7 +210,7 @@ class Trainer:
         if self.network.phones is not None:
             phone = phone_loss(phone_logits, chunk.phones)
             right = (phone_logits.argmax(dim=2) == chunk.phones).sum()
-        return Losses(word, negative, phone, words, phones, right)
+        return Losses(word, negative, phone, taught(logits, echo, chunk.told), words, phones, right)
 
     def _bands_heard(self, rng: np.random.Generator) -> Tensor:
         """``(lanes, stack * nfilt)`` of ones, with zeros at a random group of bands in some lanes.
@@ -228,6 +232,8 @@ class Trainer:
         # False alarms are bought off late: a heavy start teaches silence before it teaches the words.
         negative_weight = _between(self._stage.negative_weight, progress**2)
         phone_weight = _between(self._stage.phone_weight, progress)
+        posterior_weight = _between(self._stage.posterior_weight, progress)
+        embedding_weight = _between(self._stage.embedding_weight, progress)
         scale = EVENTS_AN_HOUR * self._lanes.lanes * self._recipe.schedule.chunk_seconds / 3600
         warm = min(1.0, (step + 1) / min(WARM_UP_STEPS, steps / 20))
         for group in self._optimiser.param_groups:
@@ -235,7 +241,10 @@ class Trainer:
         self._optimiser.zero_grad(set_to_none=True)
         words = self._stage.word_weight * (losses.word + negative_weight * losses.negative) / scale
         phones = losses.phone / self._team.sum(losses.phones_asked).clamp(min=1)
-        (words + phone_weight * phones).backward()
+        posteriors = losses.taught.posterior / scale
+        echoes = losses.taught.echo / self._team.sum(losses.taught.steps).clamp(min=1)
+        lessons = posterior_weight * posteriors + embedding_weight * echoes
+        (words + phone_weight * phones + lessons).backward()
         self._team.sum_gradients(self.network.parameters())
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self._optimiser.step()
