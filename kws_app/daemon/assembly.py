@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kws_app.config import LoadedConfig
+from kws_app.daemon.socketfile import LONGEST_PATH
 from kws_app.errors import ConfigError, Fault, HookError, ModelError
 from kws_app.hooks.runner import Hook
 from kws_app.model.stepper import Model, load_model
@@ -36,6 +38,9 @@ def assemble(config: LoadedConfig) -> Assembly:
     hooks = list(_hooks(config, faults))
     if not config.values.control.has_group:
         faults.append(config.fault("control.group", f"there is no group '{config.values.control.group}'"))
+    socket = config.values.control.socket  # where none is asked for, one that cannot be had is done without
+    if socket is not None and len(os.fsencode(config.folder / socket)) > LONGEST_PATH:
+        faults.append(config.fault("control.socket", f"the kernel takes a path of at most {LONGEST_PATH} bytes"))
     try:
         model = load_model(config.model_path)
         pipeline = Pipeline(model, _known_keywords(config, model, faults))

@@ -16,6 +16,9 @@ from kws_app.errors import ControlError
 
 MODE = 0o660
 
+LONGEST_PATH = 106
+"""Bytes. The kernel takes 107, and the socket has a dot more in its name until it is ready."""
+
 
 @contextmanager
 def listening(path: Path, group: str | None) -> Iterator[socket.socket]:

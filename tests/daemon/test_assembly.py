@@ -32,6 +32,14 @@ def test_a_good_configuration_gives_a_pipeline_and_hooks(tiny_model: Path, confi
     assert [hook.name for hook in assembly.hooks] == ["true"]
 
 
+def test_a_socket_whose_path_the_kernel_does_not_take_is_a_mistake(tiny_model: Path, config_file: Path) -> None:
+    text = f"model: {{path: {tiny_model}}}\nkeywords: {{rise: }}\ncontrol:\n  socket: /{'a' * 106}\n"
+
+    assert mistakes(config_file, text) == [
+        "/config.yaml:4: control.socket: the kernel takes a path of at most 106 bytes"
+    ]
+
+
 def test_a_word_that_the_model_cannot_hear_is_answered_with_line_and_nearest(
     tiny_model: Path, config_file: Path
 ) -> None:
