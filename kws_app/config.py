@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kws_app.audio.microphone import AudioSettings
+from kws_app.audio.settings import AudioSettings
 from kws_app.configfile import find_config, text_of
 from kws_app.directories import ControlSettings, StateSettings
 from kws_app.errors import Fault

@@ -10,8 +10,9 @@ import numpy as np
 from benchmarks.soak.room import Room
 from kws_app.arrays import RATE, Samples
 from kws_app.audio.capture import DEVICE_LOST, HISTORY_SECONDS, Delivery
-from kws_app.audio.microphone import LOOK_UP_SECONDS, AudioSettings
+from kws_app.audio.microphone import LOOK_UP_SECONDS
 from kws_app.audio.ring import Ring
+from kws_app.audio.settings import AudioSettings
 from kws_app.audio.source import NOTHING, Block
 from kws_app.errors import MicrophoneError
 

@@ -6,14 +6,13 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from kws_app.arrays import Samples
 from kws_app.audio.capture import Capture, Delivery
+from kws_app.audio.settings import AudioSettings
 from kws_app.audio.source import NOTHING, Block
 from kws_app.errors import MicrophoneError
-from kws_app.schema import setting
 
 if TYPE_CHECKING:
     from kws_app.audio.portaudio import Stream
@@ -25,29 +24,6 @@ LOOK_UP_SECONDS = 0.25
 
 LONGEST_SLEEP_SECONDS = 0.1
 """However long the blocks are: whoever asks for something is answered soon."""
-
-
-@dataclass(frozen=True, slots=True)
-class AudioSettings:
-    """Which microphone, and how patient to be with it."""
-
-    device: str | int | None = setting(
-        None, help="a part of the device's name, or its index (see: kws-app devices); empty: the system's default"
-    )
-    block_ms: int = setting(
-        80, between=(5, 500), help="audio taken at once; less answers sooner, more costs less of the processor"
-    )
-    deaf_after_seconds: float = setting(
-        2, between=(0.5, 60), help="open the device anew when it delivered nothing, or no sound, for so long"
-    )
-    digital_silence_seconds: float = setting(
-        2.5,
-        between=(0.5, 86_400),
-        help="the same for nothing but zeros; more for a microphone that gives zeros whenever the room is quiet",
-    )
-    give_up_after_seconds: float = setting(
-        30, between=(1, 86_400), help="end with status 69 when that did not help for so long; zeros alone never end it"
-    )
 
 
 class Microphone:

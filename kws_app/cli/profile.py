@@ -14,7 +14,8 @@ from kws_app.cli import choice
 from kws_app.errors import EX_OK, MicrophoneError
 
 if TYPE_CHECKING:
-    from kws_app.audio.microphone import AudioSettings, Microphone
+    from kws_app.audio.microphone import Microphone
+    from kws_app.audio.settings import AudioSettings
     from kws_app.audio.wavefile import WaveFile
 
 MICROPHONE = "microphone"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kws_app.arrays import RATE, Samples
-from kws_app.audio.microphone import AudioSettings
+from kws_app.audio.settings import AudioSettings
 from kws_app.audio.source import Block
 from kws_app.daemon.clock import Clock
 from kws_app.daemon.meter import Level, Meter

@@ -13,7 +13,8 @@ from typing import Protocol, Self
 
 from kws_app.arrays import RATE, Samples
 from kws_app.audio.capture import Delivery
-from kws_app.audio.microphone import AudioSettings, Microphone
+from kws_app.audio.microphone import Microphone
+from kws_app.audio.settings import AudioSettings
 from kws_app.audio.source import NOTHING, Block
 from kws_app.daemon.clock import Clock
 from kws_app.daemon.errand import LOOK_SECONDS, Errand

@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kws_app.audio.microphone import AudioSettings, Microphone
+from kws_app.audio.microphone import Microphone
+from kws_app.audio.settings import AudioSettings
 from kws_app.config import load_config
 from kws_app.daemon.hearing import Hearing
 from kws_app.daemon.meter import Meter

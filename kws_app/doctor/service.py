@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kws_app.audio.microphone import AudioSettings
+from kws_app.audio.settings import AudioSettings
 from kws_app.configfile import find_config, text_of
 from kws_app.directories import StateSettings
 from kws_app.doctor.check import Check, Machine, ok, problem, sentence, skipped, warning

@@ -10,7 +10,7 @@ import pytest
 
 from kws_app.arrays import RATE, Samples
 from kws_app.audio.capture import Delivery
-from kws_app.audio.microphone import AudioSettings
+from kws_app.audio.settings import AudioSettings
 from kws_app.audio.source import Block
 from kws_app.daemon.clock import Clock
 from kws_app.daemon.ear import Ear

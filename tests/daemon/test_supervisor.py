@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kws_app.arrays import RATE, Samples
-from kws_app.audio.microphone import AudioSettings
+from kws_app.audio.settings import AudioSettings
 from kws_app.audio.source import Block
 from kws_app.daemon.clock import Clock
 from kws_app.daemon.supervisor import Supervisor

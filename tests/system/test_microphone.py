@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from kws_app.arrays import RATE, Samples
-from kws_app.audio.microphone import AudioSettings, Microphone
+from kws_app.audio.microphone import Microphone
 from kws_app.audio.portaudio import PortAudio
 from kws_app.audio.resample import DeviceFrames, Resampler
+from kws_app.audio.settings import AudioSettings
 from kws_app.errors import MicrophoneError
 from tests.system.virtual_microphone import VirtualMicrophone
 
@@ -199,7 +200,8 @@ def test_a_fault_in_the_audio_thread_is_kept_and_the_device_goes_on() -> None:
 def test_nothing_is_printed_and_no_recording_library_is_loaded(server: VirtualMicrophone) -> None:
     script = (
         "import sys\n"
-        "from kws_app.audio.microphone import AudioSettings, Microphone\n"
+        "from kws_app.audio.microphone import Microphone\n"
+        "from kws_app.audio.settings import AudioSettings\n"
         "with Microphone(AudioSettings()) as microphone:\n"
         "    block = next(microphone.blocks())\n"
         "assert not {'soundfile', 'scipy', 'onnxruntime'} & set(sys.modules)\n"

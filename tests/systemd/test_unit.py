@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kws_app.audio.microphone import AudioSettings
+from kws_app.audio.settings import AudioSettings
 from tests.conftest import ROOT
 
 UNIT = ROOT / "systemd" / "kws-app.service"
