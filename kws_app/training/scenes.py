@@ -74,11 +74,13 @@ class Scene:
         samples: int16 ``(n,)``.
         words: keyword index, first sample and last sample of every keyword in it.
         phones: what the speech in front says, also where talk goes on behind it.
+        front: float32 ``(n,)``, what is in front, without room, noise and microphone; rms about 1 where it is heard.
     """
 
     samples: Samples
     words: list[tuple[int, int, int]]
     phones: Phones
+    front: Audio
 
 
 class SceneBuilder:
@@ -104,7 +106,7 @@ class SceneBuilder:
         else:
             is_noise = kind < settings.word_share + settings.speech_share + settings.noise_share
             self._lay_take(rng, track, self._corpus.noise if is_noise else self._corpus.music)
-        return Scene(self._record(rng, track.audio), track.words, track.phones)
+        return Scene(self._record(rng, track.audio), track.words, track.phones, track.audio)
 
     def _lay_words(self, rng: np.random.Generator, track: Track) -> None:
         track.cursor = int(rng.uniform(0.2, 2.0) * RATE)

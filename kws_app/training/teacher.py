@@ -101,7 +101,7 @@ def _add_train(verbs: Any) -> None:
     add_sources(parser)
     _add_ear(parser)
     parser.add_argument("--hours", type=int, metavar="H", help="of the recipe's scenes, from the first (default all)")
-    parser.add_argument("--epochs", type=int, default=12, metavar="N", help="passes over them (default 12)")
+    parser.add_argument("--epochs", type=int, default=4, metavar="N", help="passes over them (default 4)")
     parser.set_defaults(run=train)
 
 
@@ -126,18 +126,18 @@ def teach(
         builder: makes what composed them; asked for once, and only if one was not heard yet.
     """
     from kws_app.training.head import train_head, write_head
-    from kws_app.training.lessons import hear_shard, judged, lesson_path, read_lessons, write_lessons
+    from kws_app.training.lessons import hear_shard, judged, lesson_path, read_heard, write_heard
 
     unheard = [number for number, path in enumerate(shards) if not lesson_path(path).exists()]
     composer = builder() if unheard else None
     for number in unheard:
         heard = hear_shard(ear, composer, recipe, shards[number], seed=shard_seed(recipe, number))
-        write_lessons(lesson_path(shards[number]), heard)
+        write_heard(lesson_path(shards[number]), heard)
     paths = [lesson_path(path) for path in shards]
     folder = paths[0].parent
     with (folder / LOG).open("w", encoding="utf-8") as log:
         head = train_head(
-            read_lessons(paths).embeddings,
+            np.concatenate([read_heard(path).embeddings for path in paths]),
             read_shards(shards).events,
             recipe.loss,
             keywords=len(recipe.keywords),
@@ -147,7 +147,7 @@ def teach(
         )
     write_head(folder / HEAD, head)
     for path in paths:
-        write_lessons(path, judged(read_lessons([path]), head))
+        write_heard(path, judged(read_heard(path), head))
 
 
 def _add_heard(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from kws_app.errors import ConfigError  # noqa: E402
 from kws_app.training.checkpoint import read_checkpoint  # noqa: E402
 from kws_app.training.distill import Teaching, posterior_loss  # noqa: E402
 from kws_app.training.embedding import REACH_SECONDS, SIZE, SLOT_SECONDS  # noqa: E402
-from kws_app.training.lessons import Lessons, lesson_path, lessons_of, write_lessons  # noqa: E402
+from kws_app.training.lessons import Heard, Lessons, lesson_path, lessons_of, write_heard  # noqa: E402
 from kws_app.training.recipe import Recipe, StageSettings  # noqa: E402
 from kws_app.training.scenes import Shard  # noqa: E402
 from kws_app.training.train import Trainer  # noqa: E402
@@ -109,7 +109,7 @@ def test_lessons_may_be_missing_for_some_shards_but_not_for_all(tmp_path: Path) 
         np.savez(path, features=part.features, events=part.events, phones=part.phones)
     with pytest.raises(ConfigError, match="teacher: there is nothing to learn from; run kws-train teacher train first"):
         lessons_of(paths, keywords=1)
-    write_lessons(lesson_path(paths[1]), numbered(2))
+    write_heard(lesson_path(paths[1]), Heard(numbered(2).embeddings, numbered(2)))
 
     lessons = lessons_of(paths, keywords=1)
 
@@ -119,7 +119,7 @@ def test_lessons_may_be_missing_for_some_shards_but_not_for_all(tmp_path: Path) 
 
 def test_lessons_of_other_keywords_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "scenes" / "0.npz"
-    write_lessons(lesson_path(path), numbered(2))
+    write_heard(lesson_path(path), Heard(numbered(2).embeddings, numbered(2)))
 
     with pytest.raises(ConfigError, match=r"0\.npz: has posteriors of 1 keywords, not 6; delete it"):
         lessons_of([path], keywords=6)

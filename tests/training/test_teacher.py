@@ -23,7 +23,7 @@ from kws_app.training.data import Clip, Corpus, Take
 from kws_app.training.embedding import SpeechEmbedding
 from kws_app.training.evaluation import Evaluation
 from kws_app.training.head import read_head
-from kws_app.training.lessons import lesson_path, read_lessons
+from kws_app.training.lessons import hear_shard, lesson_path, read_heard
 from kws_app.training.listener import Listener
 from kws_app.training.manifest import read_manifest
 from kws_app.training.mining import find_moments
@@ -51,7 +51,7 @@ RECIPE = Recipe(
 )
 
 
-def builder() -> SceneBuilder:
+def builder(scenes: SceneSettings = SCENES) -> SceneBuilder:
     """Scenes of "rise" among other sounds of the tiny model's language."""
 
     def clip(word: str, seed: int) -> Clip:
@@ -66,7 +66,7 @@ def builder() -> SceneBuilder:
         noise=talk,
         music=talk,
     )
-    return SceneBuilder(corpus, ("rise",), {}, SCENES)
+    return SceneBuilder(corpus, ("rise",), {}, scenes)
 
 
 @pytest.fixture(scope="module")
@@ -107,14 +107,28 @@ def test_the_head_finds_the_words_that_a_model_would_be_judged_by(tmp_path: Path
 
 def test_each_shard_has_lessons_with_what_the_teacher_heard_and_thinks(work: Path) -> None:
     paths = sorted((work / "scenes").iterdir())
-    lessons, events = read_lessons([lesson_path(path) for path in paths]), read_shards(paths).events
+    lessons = [read_heard(lesson_path(path)).lessons for path in paths]
 
     slots = int((10 - 0.782) / 0.08) + 1
-    assert lessons.embeddings.shape == (24, slots, 96)
-    assert lessons.posteriors.shape == (24, slots, 1)
-    with_words = np.isin(np.arange(24), events[:, 0])
-    highest = lessons.posteriors.max(axis=(1, 2))
+    assert [lesson.embeddings.shape for lesson in lessons] == [(12, slots, 96)] * 2
+    assert [lesson.posteriors.shape for lesson in lessons] == [(12, slots, 1)] * 2
+    with_words = np.isin(np.arange(24), read_shards(paths).events[:, 0])
+    highest = np.concatenate([lesson.posteriors for lesson in lessons]).max(axis=(1, 2))
     assert highest[with_words].mean() > 2 * highest[~with_words].mean()
+
+
+def test_what_a_network_is_to_say_does_not_depend_on_room_and_noise(tmp_path: Path, ear: SpeechEmbedding) -> None:
+    heard = []
+    for name, changes in {"quiet": {}, "noisy": {"bed_share": 1, "room_share": 1, "television_share": 0}}.items():
+        recipe = replace(RECIPE, scenes=replace(SCENES, **changes))
+        path, composer = tmp_path / name / "scenes" / "0000.npz", builder(recipe.scenes)
+        path.parent.mkdir(parents=True)
+        write_shard(path, composer, recipe.features, scenes=1, seed=(1,))
+        heard.append(hear_shard(ear, composer, recipe, path, seed=(1,)))
+
+    quiet, noisy = heard
+    assert np.array_equal(quiet.lessons.embeddings, noisy.lessons.embeddings)
+    assert not np.allclose(quiet.embeddings, noisy.embeddings, atol=0.1)
 
 
 def test_what_was_heard_is_not_heard_again(work: Path, tmp_path: Path, ear: SpeechEmbedding) -> None:
