@@ -120,17 +120,17 @@ def read_recipe(name: str) -> Recipe:
     Raises:
         ConfigError: no such recipe, or every mistake in it.
     """
-    text, file = recipe_text(name)
+    text, file = recipe_text(name, "kws_app.training")
     return read(text, Recipe, file=file).value
 
 
-def recipe_text(name: str) -> tuple[str, str]:
-    """A recipe's text and what to call its file.
+def recipe_text(name: str, package: str) -> tuple[str, str]:
+    """A recipe's text and what to call its file; the project's own of its kind are in the folder of *package*.
 
     Raises:
         ConfigError: there is none of that name.
     """
-    shipped = resources.files("kws_app.training") / "recipes"
+    shipped = resources.files(package) / "recipes"
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
         if not path.is_file():

@@ -72,7 +72,7 @@ def read_clip_recipe(name: str) -> ClipRecipe:
     Raises:
         ConfigError: no such recipe, or every mistake in it.
     """
-    text, file = recipe_text(name)
+    text, file = recipe_text(name, "kws_app.training.speechcommands")
     return read(text, ClipRecipe, file=file).value
 
 
