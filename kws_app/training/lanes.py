@@ -17,9 +17,8 @@ from kws_app.training.phones import UNKNOWN
 from kws_app.training.recipe import Recipe
 from kws_app.training.remix import Remix, RemixSettings
 from kws_app.training.scenes import Shard
-from kws_app.training.team import Team
+from kws_app.training.team import ALONE, CPU, Team
 
-CPU, ALONE = torch.device("cpu"), Team()
 LONGEST_TAIL_SECONDS = 6.0
 """After its end a word can mask at most this much (``LossSettings.masked_after_seconds``, and a step)."""
 

@@ -28,10 +28,10 @@ class HardThreshold:
     @torch.no_grad()
     def __call__(self, step: int, steps: int) -> None:
         """After step number *step*, counted from 0, of *steps*."""
-        if step < steps / 3:
+        since = step - math.ceil(steps / 3)
+        if since < 0:
             return
-        projects = step < 2 * steps / 3 and step % TRIM_LEVEL == 0
-        if projects:
+        if step < 2 * steps / 3 and since % TRIM_LEVEL == 0:
             self._supports = [largest(parameter, kept) for parameter, kept in self._network.thinned()]
         self.mask(self._network)
 

@@ -82,11 +82,15 @@ class Team:
             distributed.barrier()
 
 
+CPU, ALONE = torch.device("cpu"), Team()
+"""Where, and with whom, a run is trained unless it is said."""
+
+
 def join(device: torch.device) -> Team:
     """The team that torchrun's environment describes; a process that was started alone is its own."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        return Team()
+        return ALONE
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     return Team(distributed.get_rank(), size)
 

@@ -24,14 +24,16 @@ from tqdm import tqdm
 from kws_app.errors import ConfigError, Fault
 from kws_app.training.checkpoint import Weights, finished, load, new_network, readable
 from kws_app.training.distill import Taught, taught
-from kws_app.training.lanes import ALONE, CPU, Chunk, Lanes
+from kws_app.training.lanes import Chunk, Lanes
 from kws_app.training.losses import negative_loss, phone_loss, word_loss
 from kws_app.training.network import Network
 from kws_app.training.phones import UNKNOWN
 from kws_app.training.recipe import Recipe
 from kws_app.training.remix import RemixSettings
 from kws_app.training.scenes import Shard
-from kws_app.training.team import Team
+from kws_app.training.sparsity import HardThreshold
+from kws_app.training.team import ALONE, CPU, Team
+from kws_app.training.unrolled import Unrolled
 from kws_app.wholefile import whole
 
 WARM_UP_STEPS = 200
@@ -55,34 +57,6 @@ class Losses:
         """For the log. They stay on the device: a number asked for too early makes it wait."""
         counts = (self.words_asked, self.phones_asked, self.phones_right, self.taught.steps)
         return torch.stack([self.word, self.negative, self.taught.echo, *counts]).detach()
-
-
-class Unrolled(nn.Module):
-    """A network over a chunk of fixed size, so that CUDA can record the work once and replay it.
-
-    A chunk is a thousand kernels of microseconds, and to start each of them from Python takes longer than it runs.
-    """
-
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, features: Tensor, state: Tensor, heard: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Word logits, phone logits, echo (both empty without their head) and next state of a chunk.
-
-        Args:
-            features: ``(steps, lanes, stack * coefficients)``.
-            state: as :meth:`Network.start` gives it. Its gradient ends here.
-            heard: ``(lanes, stack * nfilt)``; 0 hides a band behind its mean, 1 leaves it.
-        """
-        level, rest = state.split([1, state.shape[1] - 1], dim=1)
-        with torch.no_grad():
-            x, level = self.network.front(features, level)
-            x = x * heard
-        x, rest = self.network.trunk(x, rest)
-        phones = x.new_empty(0) if self.network.phones is None else self.network.phones(x)
-        echo = x.new_empty(0) if self.network.echo is None else self.network.echo(x)
-        return self.network.head(x), phones, echo, torch.cat([level, rest], dim=1).detach()
 
 
 class Trainer:
@@ -116,6 +90,11 @@ class Trainer:
         return self._device.type == "cuda"
 
     @property
+    def _epochs(self) -> int:
+        """Of the whole recipe."""
+        return sum(stage.epochs for stage in self._recipe.schedule.stages)
+
+    @property
     def epochs_done(self) -> int:
         """Over all stages."""
         return sum(stage.epochs for stage in self._recipe.schedule.stages[: self.stage]) + self.epoch
@@ -127,8 +106,7 @@ class Trainer:
         climbed out of the one before with a fresh learning rate, and what they agree on is what is true of the data
         (Izmailov et al. 2018, "Averaging weights leads to wider optima", arXiv 1803.05407).
         """
-        stages = self._recipe.schedule.stages
-        total = sum(stage.epochs for stage in stages)
+        stages, total = self._recipe.schedule.stages, self._epochs
         with tqdm(
             total=total, initial=self.epochs_done, desc=self._recipe.name, unit="epoch", disable=not self._team.leads
         ) as bar:
@@ -137,7 +115,7 @@ class Trainer:
                 self.epoch += 1
                 if self.epoch == self._stage.epochs:
                     self.stage, self.epoch = self.stage + 1, 0
-                    self._ends = [*self._ends, copy.deepcopy(self.average.module.state_dict())]
+                    self._ends.append(copy.deepcopy(self.average.module.state_dict()))
                     self._ends = self._ends[-self._recipe.schedule.mean_of :]
                 self._save()
                 bar.update()
@@ -162,6 +140,7 @@ class Trainer:
         )
         if self.stage and not self.epoch:
             self.network.load_state_dict(self.average.module.state_dict())
+        self._threshold = HardThreshold(self.network)
         self._optimiser = torch.optim.AdamW(
             self.network.parameters(), betas=(0.9, 0.999), weight_decay=schedule.weight_decay, fused=self._on_cuda
         )
@@ -248,7 +227,14 @@ class Trainer:
         self._team.sum_gradients(self.network.parameters())
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self._optimiser.step()
+        self._thin(step)
         self.average.update_parameters(self.network)
+        self._threshold.mask(self.average.module)
+
+    def _thin(self, step: int) -> None:
+        """Leave sparse matrices their share of entries; its thirds are those of the whole run."""
+        before = self.epochs_done - self.epoch
+        self._threshold(before * self._lanes.chunks + step, self._epochs * self._lanes.chunks)
 
     def _save(self) -> None:
         checkpoint = {

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import torch
 
-from kws_app.training.lanes import CPU
-from kws_app.training.team import join
+from kws_app.training.team import CPU, join
 from kws_app.training.train import Trainer
 from tests.training.bumps import RECIPE, shard
 

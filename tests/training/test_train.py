@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="the training extra is not installed
 
 from kws_app.errors import ConfigError, OutputError  # noqa: E402
 from kws_app.training.checkpoint import new_network, read_checkpoint  # noqa: E402
+from kws_app.training.compression import MatrixSettings, form_of  # noqa: E402
 from kws_app.training.network import NetworkSettings  # noqa: E402
 from kws_app.training.recipe import Recipe, StageSettings  # noqa: E402
 from kws_app.training.train import Trainer  # noqa: E402
@@ -51,6 +52,16 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(tmp_path: Path,
     for one, two in zip(expected.state_dict().values(), actual.state_dict().values(), strict=True):
         torch.testing.assert_close(one, two)
     assert len(losses(parts)) == 6
+
+
+def test_a_run_with_sparse_matrices_ends_sparse_interrupted_or_not(tmp_path: Path) -> None:
+    sparse = replace(RECIPE, network=replace(RECIPE.network, U=MatrixSettings("low_rank", 2, kept=0.25)))
+    Trainer(sparse, shard(), tmp_path).run(until=4)
+
+    network = Trainer(sparse, shard(), tmp_path).run()
+
+    shares = [(factor != 0).float().mean().item() for factor in form_of(network.cells[0], "U")[1]]
+    assert shares == pytest.approx([0.25, 0.25], abs=0.03)
 
 
 def test_a_checkpoint_half_written_leaves_the_one_before(tmp_path: Path) -> None:
