@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kws_app.audio.settings import AudioSettings
 from kws_app.configfile import find_config, text_of
 from kws_app.directories import ControlSettings, StateSettings
-from kws_app.errors import Fault
+from kws_app.errors import ConfigError, Fault
 from kws_app.hooks import Kinds
 from kws_app.hooks.runner import HookSettings
 from kws_app.log import LogSettings
 from kws_app.model.shipped import DEFAULT_MODEL, find_shipped
 from kws_app.pipeline import KeywordSettings
-from kws_app.schema import read, setting
+from kws_app.schema import examine, setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,12 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class LoadedConfig:
-    """A configuration and the file it stands in, None for the defaults."""
+    """A configuration and the file it stands in, None for the defaults; with what is wrong in it, if that was asked."""
 
     values: Config
     file: Path | None
     lines: Mapping[str, int]
+    faults: Sequence[Fault] = ()
 
     @property
     def folder(self) -> Path:
@@ -78,9 +79,22 @@ def load_config(file: Path | None) -> LoadedConfig:
         ConfigError: the file is not there, or every mistake in it.
         NoPermissionError: this user may not read it.
     """
+    config = examine_config(file)
+    if config.faults:
+        raise ConfigError(*config.faults)
+    return config
+
+
+def examine_config(file: Path | None) -> LoadedConfig:
+    """The same, but mistakes come with it, so that those that only other parts see can be told in one go with them.
+
+    Raises:
+        ConfigError: the file is not there, or nothing in it can be read.
+        NoPermissionError: this user may not read it.
+    """
     if file is None:
         file = find_config()
     if file is None:
         return LoadedConfig(Config(), None, {})
-    reading = read(text_of(file), Config, file=str(file))
-    return LoadedConfig(reading.value, file, reading.lines)
+    reading = examine(text_of(file), Config, file=str(file))
+    return LoadedConfig(reading.value, file, reading.lines, reading.faults)

@@ -48,10 +48,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[T]):
-    """A value and where it came from: ``lines`` has the line of every key in the text, ``{"audio.device": 12}``."""
+    """A value and where it came from: ``lines`` has the line of every key in the text, ``{"audio.device": 12}``.
+
+    Where there are ``faults``, what has one has its default instead; a section of a list or a mapping of which nothing
+    can be made is None.
+    """
 
     value: T
     lines: Mapping[str, int]
+    faults: Sequence[Fault] = ()
 
 
 def setting(
@@ -86,12 +91,25 @@ def read(text: str, kind: type[T], *, file: str) -> Reading[T]:
     Raises:
         ConfigError: every mistake in the text, in its order; nothing else is raised, whatever the text.
     """
+    reading = examine(text, kind, file=file)
+    if reading.faults:
+        raise ConfigError(*reading.faults)
+    return reading
+
+
+def examine(text: str, kind: type[T], *, file: str) -> Reading[T]:
+    """The same, but mistakes come with the value, for somebody who looks for further ones in what is sound.
+
+    Raises:
+        ConfigError: nothing in the text is.
+    """
     walk = _Walk(file)
     root = compose(text, file=file)
     value = walk.section(root, kind, "")
-    if walk.faults:
-        raise ConfigError(*sorted(walk.faults, key=lambda fault: fault.line or 1))
-    return Reading(value, walk.lines)
+    faults = sorted(walk.faults, key=lambda fault: fault.line or 1)
+    if value is None:
+        raise ConfigError(*faults)
+    return Reading(value, walk.lines, faults)
 
 
 def read_section(text: str, name: str, kind: type[T], *, file: str) -> T:
@@ -122,7 +140,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 class _Walk:
     """Goes through the nodes in file order and collects values, lines and faults.
 
-    A method that meets a fault notes it and returns None: nobody sees the value, since ``read`` raises in the end.
+    A method that meets a fault notes it and returns what it can make of the rest, or None.
     """
 
     def __init__(self, file: str) -> None:
@@ -137,7 +155,9 @@ class _Walk:
         if dataclasses.is_dataclass(kind):
             return self._variant(node, kind, path, rule.variants) if rule.variants else self.section(node, kind, path)
         if origin in (dict, Mapping):
-            return {key: self.value(child, inner[1], _join(path, key), rule) for key, child in self.pairs(node, path)}
+            noted = len(self.faults)
+            found = {key: self.value(child, inner[1], _join(path, key), rule) for key, child in self.pairs(node, path)}
+            return found if len(self.faults) == noted or dataclasses.is_dataclass(inner[1]) else None
         if origin in (list, tuple):
             return self._list(node, kind, path, rule)
         return self._scalar(node, [kind], path, rule)
@@ -155,16 +175,18 @@ class _Walk:
             if key not in fields:
                 self._fault(self.lines[here], here, "unknown key" + did_you_mean(key, fields))
             elif not (is_nothing(child) and _is_collection(hints[key])):
-                given[key] = self.value(child, hints[key], here, rule_of(fields[key]))
+                noted_before = len(self.faults)
+                value = self.value(child, hints[key], here, rule_of(fields[key]))
+                if value is not None or len(self.faults) == noted_before:
+                    given[key] = value
         for name, field in fields.items():
-            if name not in given and field.default is MISSING and field.default_factory is MISSING:
+            if _join(path, name) not in self.lines and field.default is MISSING and field.default_factory is MISSING:
                 self._fault(line_of(node), _join(path, name), f"is missing: {rule_of(field).help}")
-        if len(self.faults) > noted:
-            return None
+        is_sound = len(self.faults) == noted
         try:
             return kind(**given)
-        except ValueError as error:  # what only the dataclass itself can judge
-            return self._fault(line_of(node), path, str(error))
+        except (TypeError, ValueError) as error:  # what only the dataclass itself can judge
+            return self._fault(line_of(node), path, str(error)) if is_sound else None
 
     def _variant(self, node: yaml.Node, base: Any, path: str, variants: Mapping[str, type]) -> Any:
         """The section whose kind one of its keys names."""
@@ -187,12 +209,12 @@ class _Walk:
         kinds = inner if origin is tuple and inner[-1] is not Ellipsis else inner[:1] * count
         if count != len(kinds):
             return self._fault(line_of(node), path, f"must be a list of {len(kinds)}, got {count}")
-        values = []
+        values, noted = [], len(self.faults)
         for place, (child, child_kind) in enumerate(zip(node.value, kinds, strict=True)):
             here = f"{path}[{place}]"
             self.lines[here] = line_of(child)
             values.append(self.value(child, child_kind, here, rule))
-        return origin(values)
+        return origin(values) if len(self.faults) == noted or dataclasses.is_dataclass(inner[0]) else None
 
     def _choice(self, node: yaml.Node, kinds: Sequence[Any], path: str, rule: Rule) -> Any:
         if types.NoneType in kinds and is_nothing(node):

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kws_app.errors import ConfigError
-from kws_app.schema import did_you_mean, read, read_section, setting
+from kws_app.schema import did_you_mean, examine, read, read_section, setting
 from kws_app.yamltree import MOST_CHARACTERS
 
 
@@ -313,3 +313,17 @@ def test_a_mistake_in_the_one_section_that_is_read_is_named() -> None:
         read_section("lmap: 5\nlamp:\n  lvel: 0.25\n", "lamp", Lamp, file="house.yaml")
 
     assert str(caught.value) == "house.yaml:3: lamp.lvel: unknown key; did you mean 'level'?"
+
+
+def test_what_is_sound_comes_with_the_mistakes() -> None:
+    text = "colour: blue\nlevel: 0.7\nwords: [a, [b]]\nlight: 1\n"
+
+    reading = examine(text, Lamp, file="lamp.yaml")
+
+    assert reading.value == Lamp(level=0.7)
+    assert [fault.path for fault in reading.faults] == ["colour", "words[1]", "light"]
+
+
+def test_where_nothing_is_sound_nothing_is_examined() -> None:
+    with pytest.raises(ConfigError, match="must be a mapping"):
+        examine("[1, 2]", Lamp, file="lamp.yaml")

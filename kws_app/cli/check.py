@@ -41,11 +41,11 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ConfigError: everything that is wrong with it.
     """
-    from kws_app.config import load_config
+    from kws_app.config import examine_config
     from kws_app.daemon.assembly import assemble
 
     try:
-        facts = _facts(assemble(load_config(args.config)))
+        facts = _facts(assemble(examine_config(args.config)))
     except ConfigError as error:
         if args.json:
             print(json.dumps({"valid": False, "faults": [asdict(fault) for fault in error.faults]}))

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from kws_app import __version__, log
 from kws_app.audio.microphone import Microphone
-from kws_app.config import load_config
+from kws_app.config import examine_config
 from kws_app.daemon.assembly import Assembly, assemble
 from kws_app.daemon.clock import Clock
 from kws_app.daemon.control import ControlServer
@@ -83,7 +83,7 @@ class Service:
             RecordingError: the recording cannot be read.
         """
         with Signals() as self._asked:
-            self._assembly = assemble(load_config(self._file))
+            self._assembly = assemble(examine_config(self._file))
             log.set_up(self._assembly.config.values.log)
             try:
                 self._run()
@@ -184,7 +184,7 @@ class Service:
         """
         self._notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
-            self._take_over(assemble(load_config(self._file)))
+            self._take_over(assemble(examine_config(self._file)))
             trim()
             logger.info("Reloaded")
         except (ConfigError, NoPermissionError) as error:

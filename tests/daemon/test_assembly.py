@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from kws_app.config import load_config
+from kws_app.config import examine_config
 from kws_app.daemon.assembly import Assembly, assemble
 from kws_app.errors import ConfigError
 
 
 def assembled(path: Path, text: str) -> Assembly:
     path.write_text(text, encoding="utf-8")
-    return assemble(load_config(path))
+    return assemble(examine_config(path))
 
 
 def mistakes(path: Path, text: str) -> list[str]:
@@ -108,3 +108,24 @@ def test_a_module_of_the_users_that_wants_to_end_the_program_is_a_mistake(tiny_m
     text = f"model: {{path: {tiny_model}}}\nkeywords: {{rise: }}\nhooks: [{{callback: exiting_lamp:on}}]\n"
 
     assert mistakes(config_file, text) == ["/config.yaml:3: hooks[0].callback: raised SystemExit(3)"]
+
+
+def test_mistakes_of_the_text_and_of_what_it_asks_for_are_named_together(tiny_model: Path, config_file: Path) -> None:
+    text = (
+        f"model: {{path: {tiny_model}}}\n"
+        "keywords:\n  rise: {sensitivity: loud}\n  fal:\n"
+        "hooks:\n  - command: []\n  - {command: [no-such-program], timeout_second: 2}\n  - callback: nowhere\n"
+    )
+
+    assert [mistake.split(": ")[:2] for mistake in mistakes(config_file, text)] == [
+        ["/config.yaml:3", "keywords.rise.sensitivity"],
+        ["/config.yaml:4", "keywords.fal"],
+        ["/config.yaml:6", "hooks[0]"],
+        ["/config.yaml:7", "hooks[1].timeout_second"],
+        ["/config.yaml:7", "hooks[1].command"],
+        ["/config.yaml:8", "hooks[2].callback"],
+    ]
+
+
+def test_no_word_is_held_against_a_model_that_was_not_asked_for(config_file: Path) -> None:
+    assert len(mistakes(config_file, "model: {pth: other.onnx}\nkeywords: {lamp: }\n")) == 1
