@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
-
 from kws_app.profiler import resident_bytes
 
 UNJUDGED = 1 / 2
@@ -36,9 +34,8 @@ class Growth:
     """What became more over the judged part of a run.
 
     Attributes:
-        kilobytes: by the line through all looks.
-        descriptors: the least of the second half against the least of the first, and so for threads: some come and
-            go.
+        kilobytes: the least of the second half against the least of the first, and so for descriptors and threads:
+            some come and go.
     """
 
     kilobytes: float
@@ -51,14 +48,8 @@ class Growth:
         """That of a run's looks."""
         judged = looks[round(len(looks) * UNJUDGED) :]
         middle = len(judged) // 2
-        slope = float(np.polyfit([look.hour for look in judged], [look.kilobytes for look in judged], 1)[0])
-        return cls(
-            kilobytes=slope * (judged[-1].hour - judged[0].hour),
-            kilobytes_per_hour=slope,
-            descriptors=_least(judged[middle:], "descriptors") - _least(judged[:middle], "descriptors"),
-            threads=_least(judged[middle:], "threads") - _least(judged[:middle], "threads"),
+        kilobytes, descriptors, threads = (
+            min(getattr(look, what) for look in judged[middle:]) - min(getattr(look, what) for look in judged[:middle])
+            for what in ("kilobytes", "descriptors", "threads")
         )
-
-
-def _least(looks: Sequence[Look], what: str) -> int:
-    return min(getattr(look, what) for look in looks)
+        return cls(kilobytes, kilobytes / (judged[middle].hour - judged[0].hour), descriptors, threads)

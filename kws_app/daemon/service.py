@@ -185,7 +185,6 @@ class Service:
         self._notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
             self._take_over(assemble(examine_config(self._file)))
-            trim()
             logger.info("Reloaded")
         except (ConfigError, NoPermissionError) as error:
             for line in str(error).splitlines():
@@ -193,6 +192,7 @@ class Service:
             logger.error("Not reloaded; the old configuration stays")
             raise
         finally:
+            trim()  # what opening a model needed, a refused one too
             if self._is_ready:
                 self._notify("READY=1", f"STATUS={self._words}")
 
