@@ -13,6 +13,7 @@ from kws_app.arrays import RATE, Audio
 from kws_app.errors import ConfigError, Fault, RecordingError
 from kws_app.training.augment import fade
 from kws_app.training.data import keyword_of, read_recording, rows
+from kws_app.training.manifest import SPLITS
 
 logger = logging.getLogger(__name__)
 
@@ -62,15 +63,13 @@ class HeldOut:
         return words
 
     def clips(self, root: Path) -> list[SpokenClip]:
-        """All clips below *root*; of a folder of ``kws-train synthesize``, the near misses that are there to test."""
+        """All clips below *root*; with *root*/manifest.tsv, of those it lists the split's own.
+
+        Of a folder of ``kws-train synthesize``, the near misses that are there to test.
+        """
         paths = files(root)
         if (root / "manifest.tsv").exists():
-            chosen = [
-                row["path"]
-                for row in rows(root / "manifest.tsv")
-                if row.get("kind", "near_miss") == "near_miss" and row.get("split", "") != "train"
-            ]
-            paths = [root / path for path in chosen]
+            paths = [root / row["path"] for row in rows(root / "manifest.tsv") if self._is_meant(row)]
         return [clip for path in paths if (clip := self._clip(path, speaker_of(path, root))) is not None]
 
     def recordings(self, folder: Path) -> Iterator[tuple[str, Audio]]:
@@ -87,6 +86,11 @@ class HeldOut:
         except RecordingError as error:
             return self._skip(str(error))
         return audio if audio.any() else self._skip(f"{path}: empty or silent")
+
+    def _is_meant(self, row: dict[str, str]) -> bool:
+        if "split" in row:  # kws-train synthesize knows two: what training hears, and the rest
+            return row.get("kind", "near_miss") == "near_miss" and row["split"] != "train"
+        return row["path"].partition("/")[0] not in {"train", *SPLITS} - {self.split}
 
     def _skip(self, reason: str) -> None:
         if reason not in self.skipped:  # noise is read to mix with words and again as a negative

@@ -51,6 +51,15 @@ def test_near_misses_that_training_has_heard_are_left_out(tmp_path: Path) -> Non
     assert [clip.name for clip in HeldOut("dev").clips(tmp_path)] == ["2.wav"]
 
 
+def test_clips_that_a_manifest_keeps_for_another_split_are_left_out(tmp_path: Path) -> None:
+    paths = ("train/1.wav", "dev/2.wav", "test/3.wav", "4.wav")
+    for path in paths:
+        write(tmp_path / path)
+    (tmp_path / "manifest.tsv").write_text("path\tword\n" + "".join(f"{path}\trise\n" for path in paths))
+
+    assert [clip.name for clip in HeldOut("dev").clips(tmp_path)] == ["2.wav", "4.wav"]
+
+
 def test_a_split_that_nobody_speaks_in_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.tsv").write_text("path\tword\tspeaker\ntrain/1.wav\trise\tann\n")
 
