@@ -207,6 +207,8 @@ def test_an_error_of_ours_is_in_the_log_and_the_next_request_is_answered(
         ('{"command": "mute", "second": 5}', "request: second: unknown key; did you mean 'seconds'?"),
         ('{"command": "mute", "seconds": "5"}', "request: seconds: must be a number, got '5'"),
         ('{"command": "mute", "seconds": 0}', "request: seconds: must lie between 1 and 31622400, got 0"),
+        ('{"command": "status", "command": "unmute"}', "request: command: comes twice"),
+        ('{"command": "unmute", "seconds": 5}', "request: seconds and release are for mute alone"),
         ("[" * 60_000, "request: not JSON: "),
     ],
 )
