@@ -16,6 +16,9 @@ logger = logging.getLogger(__name__)
 
 FILE = "mute.json"
 
+MOST_BYTES = 256
+"""Four times what is ever written: a file that something else filled is not read to its end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mute:
@@ -49,12 +52,13 @@ class MuteStore:
     def read(self, now: datetime) -> Mute | None:
         """The mute that holds *now*. A file that cannot be read is none: it is said, and the daemon listens."""
         try:
-            kept = json.loads(self._path.read_text(encoding="utf-8"))
-            until = kept["until"] and datetime.fromisoformat(kept["until"]).astimezone(UTC)
+            with self._path.open("rb") as file:
+                kept = json.loads(file.read(MOST_BYTES))
+            until = None if kept["until"] is None else _moment(kept["until"])
             mute = Mute(until=until, release=kept["release"] is True)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, LookupError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, OverflowError) as error:
             logger.warning("%s: cannot be read, so nothing is muted: %s", self._path, error)
             return None
         return None if mute.is_over(now) else mute
@@ -81,3 +85,8 @@ class MuteStore:
             file.write(json.dumps({"until": until, "release": mute.release}).encode())
             file.flush()
             os.fsync(file.fileno())  # boards are switched off by pulling the plug
+
+
+def _moment(text: str) -> datetime:
+    """In our own time zone by way of UTC, for it is told in both: 9999-12-31, written for ever, may lie in neither."""
+    return datetime.fromisoformat(text).astimezone(UTC).astimezone()

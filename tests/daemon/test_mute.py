@@ -55,7 +55,12 @@ def test_unmuting_leaves_no_file_behind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [b"", b"{", b"\xff", b"[]", b"null", b'{"until": null}', b'{"until": 5, "release": true}', b'{"until": "soon"}'],
+    [
+        *(b"", b"{", b"\xff", b"[]", b"null", b"[" * 100_000, b'{"until": null}'),
+        *(b'{"until": %s, "release": true}' % until for until in (b"5", b"0", b"[]", b'""', b'"soon"')),
+        b'{"until": "0001-01-01T00:00:00+23:59", "release": true}',
+        b'{"until": "9999-12-31T23:59:59-23:59", "release": true}',
+    ],
 )
 def test_a_damaged_file_is_said_and_mutes_nothing(
     tmp_path: Path, damage: bytes, caplog: pytest.LogCaptureFixture
