@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from kws_app.config import LoadedConfig
 from kws_app.daemon.socketfile import LONGEST_PATH
@@ -26,6 +27,11 @@ class Assembly:
     model: Model
     pipeline: Pipeline
     hooks: Sequence[Hook]
+
+    @property
+    def state_folder(self) -> Path:
+        """Where what is to survive a restart is kept."""
+        return self.config.values.state.place(self.config.folder)
 
 
 def assemble(config: LoadedConfig) -> Assembly:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kws_app.errors import OutputError
@@ -41,6 +41,10 @@ class Mute:
     def is_over(self, now: datetime) -> bool:
         """Whether its time has come."""
         return self.until is not None and self.until <= now
+
+    def moved(self, seconds: float) -> Mute:
+        """The same silence, after the clock that tells its end was set by so many seconds."""
+        return self if self.until is None else replace(self, until=self.until + timedelta(seconds=seconds))
 
 
 class MuteStore:

@@ -24,10 +24,11 @@ from kws_app.daemon.hearing import DIGITAL_SILENCE
 from kws_app.daemon.inbox import Inbox
 from kws_app.daemon.memory import trim
 from kws_app.daemon.meter import Level
-from kws_app.daemon.mute import Mute, MuteStore
+from kws_app.daemon.mute import Mute
 from kws_app.daemon.notify import Notifier
 from kws_app.daemon.publisher import Listener, Publisher
 from kws_app.daemon.signals import Signals
+from kws_app.daemon.silence import Silence
 from kws_app.daemon.status import Status, Tally
 from kws_app.daemon.supervisor import NewDevice
 from kws_app.daemon.watchdog import Watchdog
@@ -70,7 +71,6 @@ class Service:
         self._reason: str | None = None
         self._began, self._since = time.monotonic(), datetime.now(UTC)
         self._is_ready, self._turns = False, 0
-        self._mute: Mute | None = None
 
     def run(self) -> None:
         """Start, listen, stop.
@@ -93,7 +93,7 @@ class Service:
             logger.info("Stopped after %.0f s of audio; hooks: %s", self._ear.seconds, self._runner.words)
 
     def _run(self) -> None:
-        self._mute = self._mutes.read(datetime.now(UTC))
+        self._silence = Silence(self._assembly.state_folder, self._new_clock())
         runner = HookRunner(self._assembly.hooks, on_end=self._on_hook_end)
         self._publisher.subscribe(runner.submit)
         config = self._assembly.config
@@ -107,7 +107,7 @@ class Service:
             new_clock=self._new_clock,
         )
         with control, runner as self._runner, closing(self._inbox), closing(self._ear), self._states():
-            self._ear.open(released=self._is_released)
+            self._ear.open(released=self._silence.is_released)
             for _ in self._ear.hear():
                 if self._asked.stop:
                     return
@@ -127,7 +127,7 @@ class Service:
 
     def status(self) -> Status:
         """What is so now."""
-        ear, level, mute, config = self._ear, self.level(), self._mute, self._assembly.config
+        ear, level, mute, config = self._ear, self.level(), self._silence.mute, self._assembly.config
         return Status(
             state=self._state,
             reason=self._reason,
@@ -164,7 +164,7 @@ class Service:
         try:
             self._take_mute(Mute(until, release))
         finally:  # also if the microphone cannot be closed but by a restart
-            self._mutes.write(self._mute)
+            self._silence.keep()
 
     def unmute(self) -> None:
         """Listen again.
@@ -173,7 +173,7 @@ class Service:
             OutputError: unmuted, but a restart would mute again.
         """
         self._take_mute(None)
-        self._mutes.write(None)
+        self._silence.keep()
 
     def reload(self) -> None:
         """Read the configuration again and take it over.
@@ -217,9 +217,9 @@ class Service:
             self._asked.reload = False
             with suppress(ConfigError, NoPermissionError):  # whoever sent the signal finds it in the log
                 self.reload()
-        if self._mute is not None and self._mute.is_over(datetime.now(UTC)):
+        if self._silence.is_over():
             self._take_mute(None)
-        if not self._is_ready and (self._ear.heard_at is not None or self._is_released):
+        if not self._is_ready and (self._ear.heard_at is not None or self._silence.is_released):
             self._is_ready = True
             trim()
             self._notify("READY=1")
@@ -233,7 +233,7 @@ class Service:
         request advances no frames, and zeros that come on time are a microphone muted by its own switch as often as a
         fault, for which it was opened anew already. ``status`` shows both.
         """
-        if self._is_released:
+        if self._silence.is_released:
             self._turns += 1
             self._watchdog.beat(self._turns)
         elif self._ear.source.deaf in (None, DIGITAL_SILENCE):
@@ -242,8 +242,8 @@ class Service:
     def _settle(self) -> None:
         """Go to the state that is true now."""
         state, reason = ("starting" if self._ear.heard_at is None else "listening"), None
-        if self._mute is not None:
-            state, reason = "muted", self._mute.words
+        if self._silence.mute is not None:
+            state, reason = "muted", self._silence.mute.words
         elif self._ear.source.deaf is not None:
             state, reason = "deaf", self._ear.source.deaf
         if (state, reason) != (self._state, self._reason):
@@ -267,25 +267,16 @@ class Service:
 
     def _publish(self, events: Iterable[Event]) -> None:
         for event in events:
-            if self._mute is None or not isinstance(event, Detection | NearMiss):
+            if self._silence.mute is None or not isinstance(event, Detection | NearMiss):
                 self._publisher.publish(event)
 
     def _on_hook_end(self, event: HookEnded) -> None:
         """Called on the hook's thread."""
         self.ask(lambda: self._publisher.publish(event))
 
-    @property
-    def _is_released(self) -> bool:
-        return self._mute is not None and self._mute.release
-
-    @property
-    def _mutes(self) -> MuteStore:
-        config = self._assembly.config
-        return MuteStore(config.values.state.place(config.folder))
-
     def _take_mute(self, mute: Mute | None) -> None:
-        self._mute = mute
-        self._ear.release(self._is_released)
+        self._silence.take(mute)
+        self._ear.release(self._silence.is_released)
         self._settle()
 
     def _take_over(self, new: Assembly) -> None:
@@ -296,5 +287,6 @@ class Service:
         except MicrophoneError as error:
             raise ConfigError(new.config.fault("audio.device", str(error))) from error
         self._assembly = new
+        self._silence.keep_in(new.state_folder)
         log.set_up(new.config.values.log)
         self._runner.replace(new.hooks)

@@ -91,6 +91,20 @@ def test_a_clock_that_is_set_changes_nothing(daemon: Patient, card: BrokenCard, 
     daemon.hears()
 
 
+@pytest.mark.parametrize("seconds", [3600, -3600])
+def test_a_mute_lasts_as_long_as_was_asked_for_though_the_clock_is_set(
+    daemon: Patient, card: BrokenCard, seconds: int
+) -> None:
+    daemon.asked("mute", "--for", "4s")
+    daemon.next("state", state="muted", within=2)
+
+    card.clock_seconds = seconds
+
+    assert daemon.next("state", within=2)["state"] == "muted"
+    daemon.hears_again()
+    card.clock_seconds = 0
+
+
 def test_a_card_that_never_closes_ends_the_process_and_the_next_one_hears(daemon: Patient, card: BrokenCard) -> None:
     card.close_hangs = True
     daemon.microphone.feeder.stall()
