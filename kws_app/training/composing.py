@@ -34,14 +34,20 @@ def clean(_rng: np.random.Generator, slot: Audio, _start: int, _end: int) -> Aud
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """The word over other sound, *decibels* louder, both measured where the word is."""
+    """The word over other sound, *decibels* louder.
+
+    Noise is measured where the word is. Talk that *pauses* is measured over the whole slot: set by a pause, it would
+    be louder than the word before and after it.
+    """
 
     sounds: Sequence[Audio]
     decibels: tuple[float, float]
+    pauses: bool = False
 
     def __call__(self, rng: np.random.Generator, slot: Audio, start: int, end: int) -> Audio:
         bed = fade(self._audible(rng, len(slot), start, end), FADE)
-        return slot + bed * (rms(slot[start:end]) / rms(bed[start:end]) / decibels(rng.uniform(*self.decibels)))
+        level = rms(bed) if self.pauses else rms(bed[start:end])
+        return slot + bed * (rms(slot[start:end]) / level / decibels(rng.uniform(*self.decibels)))
 
     def _audible(self, rng: np.random.Generator, length: int, start: int, end: int) -> Audio:
         """A stretch of some sound that is not silent where the word is; the last one tried if all are."""

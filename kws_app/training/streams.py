@@ -149,7 +149,7 @@ def _conditions(args: argparse.Namespace, held_out: HeldOut, folder: StreamFolde
         conditions["far"] = Far(rooms)
     talk = _sounds(args.background / args.television, held_out)
     if talk:
-        conditions["television"] = Over(talk, TELEVISION_DB)
+        conditions["television"] = Over(talk, TELEVISION_DB, pauses=True)
     return conditions
 
 

@@ -88,6 +88,18 @@ def test_a_word_is_louder_than_its_noise_by_so_many_decibels(decibels: float) ->
     assert 20 * np.log10(rms(word[RATE : 2 * RATE]) / rms(bed[RATE : 2 * RATE])) == pytest.approx(decibels, abs=0.1)
 
 
+def test_a_television_that_pauses_while_the_word_is_said_is_no_louder_before_it() -> None:
+    word = np.zeros(3 * RATE, np.float32)
+    word[RATE : 2 * RATE] = 0.1
+    talk = np.full(3 * RATE, 0.2, np.float32)
+    talk[RATE : 2 * RATE] = 0.002
+
+    slot = Over([talk], (10, 10), pauses=True)(np.random.default_rng(0), word, RATE, 2 * RATE)
+
+    bed = slot - word
+    assert 20 * np.log10(0.1 / rms(bed)) == pytest.approx(10, abs=0.1)
+
+
 def test_a_far_word_stays_where_it_was_and_is_softer() -> None:
     slot = np.zeros(RATE, np.float32)
     slot[4000] = 0.9
