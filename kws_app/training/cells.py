@@ -11,7 +11,7 @@ another form: a cell reads its matrices and does not know how they are kept.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,9 @@ from torch.nn.utils import parametrize
 from kws_app.training.activations import HARD_SIGMOID, HARD_TANH, SIGMOID, TANH
 from kws_app.training.compression import macs_of
 from kws_app.training.sequence import GatedSequence
+
+if TYPE_CHECKING:
+    from kws_app.training.graph import Graph
 
 LONGEST_MEMORY = 50.0
 """Steps; a second at a hop of 20 ms, longer than any of the words."""
@@ -63,6 +66,10 @@ class Cell(nn.Module):
                 y, state = self.advance(Wx, state)
                 outputs.append(y)
         return torch.stack(outputs), state
+
+    def nodes(self, graph: Graph, x: str, state: str) -> tuple[str, str]:
+        """One step as ONNX nodes, of a cell that ``cellsteps.py`` does not know: output and next state."""
+        raise NotImplementedError
 
     @property
     def macs(self) -> int:

@@ -31,7 +31,7 @@ def cell_step(graph: Graph, cell: Cell, x: str, state: str) -> tuple[str, str]:
         case RNN() | FastRNN():
             state = _rnn(graph, cell, x, state)
         case _:
-            raise TypeError(f"no step graph for {type(cell).__name__}")
+            return cell.nodes(graph, x, state)
     return whole(state), state
 
 
