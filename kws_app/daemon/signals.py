@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import faulthandler
+import logging
+import os
 import signal
+import threading
 from typing import Self
 
-STOP_SECONDS = 2.0
-"""From the wish to stop to the end of the process, whatever hangs."""
+from kws_app import stderr
+from kws_app.errors import EX_OK, EX_SOFTWARE
 
-STDERR = 2
+logger = logging.getLogger(__name__)
+
+STOP_SECONDS = 1.9
+"""From the wish to stop to the end of the process, whatever hangs: two seconds are promised."""
+
+STUCK_SECONDS = 2.5
+"""The same if what hangs holds Python's lock, as PortAudio may, so that no thread of ours can end anything."""
 
 
 class Signals:
@@ -21,6 +30,8 @@ class Signals:
     def __init__(self) -> None:
         self.stop = self.reload = False
         self._is_limited = False
+        self._limit = threading.Timer(STOP_SECONDS, self._end)
+        self._limit.daemon = True
 
     def __enter__(self) -> Self:
         ours = {signal.SIGTERM: self._on_stop, signal.SIGINT: self._on_stop, signal.SIGHUP: self._on_reload}
@@ -28,18 +39,22 @@ class Signals:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._limit.cancel()
         faulthandler.cancel_dump_traceback_later()
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def limit_stop(self) -> None:
-        """From here on there are two seconds: a stalled audio server can keep its device from closing for ever.
-
-        Then the process ends with the traceback of every thread.
-        """
+        """From here on there are two seconds: a device may never close, or a reload may wait for one to open."""
         if not self._is_limited:
             self._is_limited = True
-            faulthandler.dump_traceback_later(STOP_SECONDS, exit=True, file=STDERR)
+            self._limit.start()
+            faulthandler.dump_traceback_later(STUCK_SECONDS, exit=True, file=stderr.STDERR)
+
+    def _end(self) -> None:
+        logger.error("Something has not ended for %g s; the process ends without it. All threads:", STOP_SECONDS)
+        faulthandler.dump_traceback(stderr.descriptor())
+        os._exit(EX_OK if self.stop else EX_SOFTWARE)
 
     def _on_stop(self, *_: object) -> None:
         self.stop = True

@@ -18,13 +18,15 @@ static volatile struct {
     int32_t is_busy;       /* another program holds the card */
     int32_t overflows;     /* every so many looks at the card, it says that it lost audio; 0: never */
     int32_t close_hangs;   /* closing never returns */
+    int32_t open_hangs;    /* opening does not, either */
+    int32_t is_hanging;    /* written here: one of both was called, and hangs */
     int32_t clock_seconds; /* how far the time of day is off */
 } *broken;
 
 __attribute__((constructor)) static void share(void)
 {
-    int file = open(getenv("BROKEN_CARD"), O_RDONLY);
-    broken = mmap(NULL, sizeof *broken, PROT_READ, MAP_SHARED, file, 0);
+    int file = open(getenv("BROKEN_CARD"), O_RDWR);
+    broken = mmap(NULL, sizeof *broken, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     close(file);
     if (broken == MAP_FAILED)
         abort();
@@ -32,15 +34,21 @@ __attribute__((constructor)) static void share(void)
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
+static void hang_while(volatile int32_t *is_asked_to)
+{
+    for (; *is_asked_to; pause())
+        broken->is_hanging = 1;
+}
+
 int snd_pcm_open(snd_pcm_t **card, const char *name, snd_pcm_stream_t direction, int mode)
 {
+    hang_while(&broken->open_hangs);
     return broken->is_busy ? -EBUSY : REAL(snd_pcm_open)(card, name, direction, mode);
 }
 
 int snd_pcm_close(snd_pcm_t *card)
 {
-    while (broken->close_hangs)
-        pause();
+    hang_while(&broken->close_hangs);
     return REAL(snd_pcm_close)(card);
 }
 

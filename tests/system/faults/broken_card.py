@@ -16,7 +16,10 @@ SOURCE = Path(__file__).with_suffix(".c")
 class BrokenCard(ctypes.Structure):
     """What is broken; whole at first. ``environment`` puts it before the programs that are to meet it."""
 
-    _fields_ = [(name, ctypes.c_int32) for name in ("is_busy", "overflows", "close_hangs", "clock_seconds")]
+    _fields_ = [
+        (name, ctypes.c_int32)
+        for name in ("is_busy", "overflows", "close_hangs", "open_hangs", "is_hanging", "clock_seconds")
+    ]
 
     environment: dict[str, str]
 
@@ -26,6 +29,10 @@ class BrokenCard(ctypes.Structure):
     """Every so many looks at the card, it says that it lost audio; 0: never."""
     close_hangs: int
     """Closing the card never returns."""
+    open_hangs: int
+    """Opening it does not, either."""
+    is_hanging: int
+    """One of both was called, and hangs."""
     clock_seconds: int
     """How far the time of day is off."""
 

@@ -127,3 +127,20 @@ def test_a_card_that_never_closes_does_not_keep_it_from_stopping(daemon: Patient
     daemon.start()
 
     daemon.hears_again()
+
+
+def test_a_card_that_never_opens_does_not_keep_a_reload_from_being_stopped(
+    daemon: Patient, card: BrokenCard, config: str
+) -> None:
+    daemon.configure(config)  # another device: the system's default
+    card.open_hangs = True
+    daemon.send(signal.SIGHUP)
+    while not card.is_hanging:
+        time.sleep(0.02)
+    daemon.send(signal.SIGTERM)
+    assert daemon.ends(within=2.5) == 0
+    card.open_hangs = False
+
+    daemon.start()
+
+    daemon.hears_again()
