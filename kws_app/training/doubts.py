@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from tqdm import tqdm
 from kws_app.arrays import RATE, Samples
 from kws_app.errors import RecordingError
 from kws_app.training.data import keyword_of, read_recording, rows
+from kws_app.training.tables import write_table
 from kws_app.training.wordembedding import Centroids, Direction, Heard, WordEmbedding
 
 logger = logging.getLogger(__name__)
@@ -99,9 +99,9 @@ class Doubts:
 
 
 def write_doubts(path: Path, doubted: Sequence[tuple[LabelledClip, Heard]]) -> None:
-    """A tab-separated line a clip."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        lines = csv.writer(file, delimiter="\t", lineterminator="\n")
-        lines.writerow(COLUMNS)
-        for clip, found in doubted:
-            lines.writerow([clip.path, clip.keyword, f"{found.own:.3f}", found.nearest, f"{found.other:.3f}"])
+    """A line a clip, or what was there before."""
+    write_table(
+        path,
+        COLUMNS,
+        [(clip.path, clip.keyword, f"{found.own:.3f}", found.nearest, f"{found.other:.3f}") for clip, found in doubted],
+    )

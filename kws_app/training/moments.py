@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from kws_app.errors import ConfigError, Fault
-from kws_app.wholefile import whole
+from kws_app.training.tables import write_table
 
 COLUMNS = ["path", "start_s", "end_s", "keyword", "score"]
 
@@ -27,14 +26,8 @@ class Moment:
 
 def write_moments(file: Path, moments: Iterable[Moment]) -> None:
     """Write all *moments*, or leave what was there before."""
-    table = io.StringIO()
-    rows = csv.writer(table, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
-    rows.writerow(COLUMNS)
-    for moment in moments:
-        times = (f"{moment.start:.3f}", f"{moment.end:.3f}")
-        rows.writerow([moment.path.resolve(), *times, moment.keyword, f"{moment.score:.3f}"])
-    with whole(file) as out:
-        out.write(table.getvalue().encode())
+    rows = [(m.path.resolve(), f"{m.start:.3f}", f"{m.end:.3f}", m.keyword, f"{m.score:.3f}") for m in moments]
+    write_table(file, COLUMNS, rows)
 
 
 def read_moments(file: Path) -> list[Moment]:
