@@ -40,6 +40,8 @@ class Signals:
 
     def __exit__(self, *_: object) -> None:
         self._limit.cancel()
+        if self._is_limited:
+            self._limit.join()
         faulthandler.cancel_dump_traceback_later()
         for number, handler in self._before.items():
             signal.signal(number, handler)
