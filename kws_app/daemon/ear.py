@@ -13,7 +13,7 @@ from kws_app.audio.source import Block
 from kws_app.daemon.clock import Clock
 from kws_app.daemon.meter import Level, Meter
 from kws_app.daemon.released import Released
-from kws_app.daemon.supervisor import NewDevice, Supervisor
+from kws_app.daemon.supervisor import CLOSE_SECONDS, NewDevice, Supervisor
 from kws_app.errors import MicrophoneError
 from kws_app.events import Event
 from kws_app.pipeline import Pipeline
@@ -156,7 +156,7 @@ class Ear:
         if released == self.is_released:
             return
         self.is_released = released
-        self.close()
+        self._leave()
         self._enter(self._new_source())
         if not released:
             self._lose_time("muted")
@@ -189,6 +189,12 @@ class Ear:
         self.source = self._open.enter_context(source)
         self._begin = self.pipeline.position
 
+    def _leave(self) -> None:
+        """Close the source to go on with another; a microphone has more time for that than in the end."""
+        if self.source is self._microphone:
+            self._microphone.close(within=CLOSE_SECONDS)
+        self._open.close()
+
     def _new_source(self) -> Source:
         if self.is_released:
             return Released(self._new_clock())
@@ -202,7 +208,7 @@ class Ear:
 
     def _exchange_source(self, audio: AudioSettings) -> None:
         """Open the other microphone, or the old one again: a card often cannot be open twice."""
-        self.close()
+        self._leave()
         microphone = self._supervisor(audio)
         try:
             microphone.open()

@@ -30,7 +30,7 @@ OPEN_SECONDS = 20.0
 long, and meanwhile nothing is answered; less would take a slow board for one that hangs, which ends the process."""
 
 LAST_CLOSE_SECONDS = 0.75
-"""In the end, when the whole process has two seconds."""
+"""In the end: all that the process does until then must fit into two seconds."""
 
 
 class Device(Protocol):
@@ -114,17 +114,17 @@ class Supervisor:
         opening.wait()
         self._adopt(opening)
 
-    def close(self) -> None:
+    def close(self, *, within: float = LAST_CLOSE_SECONDS) -> None:
         """Give the device back. Twice does no harm.
 
         Raises:
-            HungError: it cannot be given back in the time that there is.
+            HungError: it cannot be given back in so many seconds.
         """
         self._is_closed = True
         self._let_go()
         if self._errand is not None and self._errand.is_hung:
             return  # which was said already
-        Errand("closing the microphone", self._give_back_newest, limit_seconds=LAST_CLOSE_SECONDS).wait()
+        Errand("closing the microphone", self._give_back_newest, limit_seconds=within).wait()
 
     @property
     def rate(self) -> int | None:

@@ -58,6 +58,10 @@ class SimulatedMicrophone:
         self.description = self.name = self._called or name or str(settings.device or "default")
         return self
 
+    def hang(self) -> None:
+        """Do not let it be closed, until ``let_go``."""
+        self._let_go.clear()
+
     def let_go(self) -> None:
         """Let it be closed."""
         self._let_go.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -202,6 +203,20 @@ def test_another_device_that_was_asked_for_while_released_is_opened_and_not_the_
     world = hear([ROOM, exchange_while_released, ROOM], device="desk").all()
 
     assert world.microphone.opened == ["desk", "other"]
+
+
+def test_a_microphone_that_closes_slowly_is_waited_for(hear: Callable[..., World]) -> None:
+    def release(ear: Ear) -> None:
+        world.microphone.hang()
+        threading.Timer(1.5, world.microphone.let_go).start()
+        ear.release(True)
+        ear.release(False)
+
+    world = hear([ROOM, release, ROOM])
+
+    world.all()
+
+    assert world.microphone.opened == ["default", "default"]
 
 
 def test_releasing_twice_changes_nothing(hear: Callable[..., World]) -> None:
