@@ -12,6 +12,7 @@ from kws_app.model.card import CARD_SCHEMA, INPUT_SCALE, Card
 from kws_app.training.compression import MatrixSettings
 from kws_app.training.network import Network
 from kws_app.training.recipe import Recipe
+from kws_app.training.speechcommands.recipe import ClipRecipe
 
 SMOOTHING_SECONDS = 0.2
 REFRACTORY_SECONDS = 1.0
@@ -20,7 +21,14 @@ UNMEASURED = {"quiet": 0.9, "balanced": 0.5, "eager": 0.3}
 """Thresholds until an evaluation has chosen better ones."""
 
 
-def make_card(recipe: Recipe, network: Network, *, corpus: dict[str, Any], measured: dict[str, Any]) -> Card:
+def make_card(
+    recipe: Recipe | ClipRecipe,
+    network: Network,
+    *,
+    corpus: dict[str, Any],
+    measured: dict[str, Any],
+    smoothing_seconds: float = SMOOTHING_SECONDS,
+) -> Card:
     """The card of *network*.
 
     Args:
@@ -42,7 +50,7 @@ def make_card(recipe: Recipe, network: Network, *, corpus: dict[str, Any], measu
                     "phrase": spoken.phrase or keyword.replace("_", " "),
                     "language": spoken.language,
                     "thresholds": measured[keyword]["thresholds"] if keyword in measured else UNMEASURED,
-                    "smoothing_frames": math.ceil(round(SMOOTHING_SECONDS / recipe.step_seconds, 3)),
+                    "smoothing_frames": math.ceil(round(smoothing_seconds / recipe.step_seconds, 3)),
                     "refractory_seconds": REFRACTORY_SECONDS,
                 }
                 for keyword, spoken in recipe.keywords.items()

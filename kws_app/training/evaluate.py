@@ -1,4 +1,4 @@
-"""``kws-train evaluate``: judge a model on long streams, with the daemon's own pipeline."""
+"""``kws-train evaluate``: judge a model on long streams or on clips, with the daemon's own pipeline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kws_app.errors import OutputError
+from kws_app.errors import ConfigError, Fault, OutputError
 from kws_app.model.stepper import load_model
 from kws_app.training.drift import drift
 from kws_app.training.evaluation import Evaluation
@@ -24,13 +24,18 @@ from kws_app.training.report import report
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "evaluate",
-        help="misses and false alarms of a model on long streams",
+        help="misses and false alarms of a model on long streams, or its accuracy on clips",
         description="Judge a model on the streams of a manifest, with the daemon's own pipeline. Thresholds are chosen "
-        "on a manifest whose split is dev; on one whose split is test, the card's own are judged.",
-        epilog="example: kws-train evaluate --stream STREAMS/truth.json --model models/wakewords-en.onnx "
-        "--json dev.json --page dev",
+        "on a manifest whose split is dev; on one whose split is test, the card's own are judged. Or judge it on a "
+        "folder of clips: which word each is, by itself and as one stream.",
+        epilog="examples: kws-train evaluate --stream STREAMS/truth.json --model models/wakewords-en.onnx "
+        "--json dev.json --page dev; kws-train evaluate --clips DIR --model models/commands.onnx --json clips.json",
     )
-    parser.add_argument("--stream", type=Path, required=True, metavar="MANIFEST", help="JSON manifest of streams")
+    judged_on = parser.add_mutually_exclusive_group(required=True)
+    judged_on.add_argument("--stream", type=Path, metavar="MANIFEST", help="JSON manifest of streams")
+    judged_on.add_argument(
+        "--clips", type=Path, metavar="DIR", help="folder with a folder of clips for every label: DIR/yes/1.wav"
+    )
     parser.add_argument("--model", type=Path, required=True, help="the .onnx file")
     parser.add_argument("--json", type=Path, required=True, metavar="OUT", help="where the figures go")
     parser.add_argument("--page", type=Path, metavar="DIR", help="write index.html with tables and pictures there")
@@ -53,14 +58,12 @@ def run(args: argparse.Namespace) -> int:
     for path in filter(None, (args.json, args.page)):
         if not path.parent.is_dir():  # before the work, not after it
             raise OutputError(f"{path}: cannot be written: {path.parent} is no folder")
+    if args.clips is not None:
+        return run_on_clips(args)
     manifest, spread = read_manifest(args.stream), spread_of(args)
     traces = listen(manifest, args.model, spread, file=args.stream)
     evaluation = Evaluation(model.card, manifest, traces, margin=args.margin)
-    found = {
-        "model": args.model.name,
-        "digest": hashlib.sha256(args.model.read_bytes()).hexdigest(),
-        "manifest": args.stream.name,
-    } | report(evaluation)
+    found = _model(args.model) | {"manifest": args.stream.name} | report(evaluation)
     if args.drift:
         found["drift"] = drift(evaluation, args.model, spread)
     print(table(found["keywords"]))  # first, because the disk may be full
@@ -69,6 +72,25 @@ def run(args: argparse.Namespace) -> int:
     if args.page is not None:
         write_page(found, args.page)
     return 0
+
+
+def run_on_clips(args: argparse.Namespace) -> int:
+    """The same on a folder of clips."""
+    from kws_app.training.speechcommands import hearing  # loads torch
+
+    given = {"--page": args.page is not None, "--drift": args.drift, "--margin": args.margin != 1}
+    faults = [Fault(option, None, "", "goes with --stream") for option, is_given in given.items() if is_given]
+    if faults:
+        raise ConfigError(*faults)
+    found = _model(args.model) | {"folder": args.clips.name} | hearing.judged(args.clips, args.model)
+    print("\n".join([hearing.table(found), *hearing.summary(found)]))
+    args.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    return 0
+
+
+def _model(path: Path) -> dict[str, str]:
+    """Which model it is, even if its file is renamed."""
+    return {"model": path.name, "digest": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def table(keywords: Mapping[str, Any]) -> str:

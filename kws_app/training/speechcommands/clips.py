@@ -72,6 +72,17 @@ def read_split(root: Path, split: str, keywords: Sequence[str]) -> Clips:
 
 def read_clips(paths: Iterable[tuple[Path, str]], keywords: Sequence[str]) -> Clips:
     """Decode clips, given as (path, word); those that cannot be used are named in ``skipped``."""
+    kept, skipped = read_words(paths)
+    return Clips(
+        np.stack([second(samples) for samples, _ in kept]) if kept else np.empty((0, RATE), np.int16),
+        np.array([label_of(word, keywords) for _, word in kept], np.int64),
+        tuple(word for _, word in kept),
+        skipped,
+    )
+
+
+def read_words(paths: Iterable[tuple[Path, str]]) -> tuple[list[tuple[Samples, str]], tuple[str, ...]]:
+    """Decode clips, given as (path, word), at their full length; and say why others cannot be used."""
     listed = list(paths)
     with ThreadPoolExecutor() as pool:  # libsndfile decodes outside the interpreter's lock
         read = list(pool.map(_read, [path for path, _ in listed]))
@@ -79,12 +90,12 @@ def read_clips(paths: Iterable[tuple[Path, str]], keywords: Sequence[str]) -> Cl
     for reason in skipped:
         logger.warning("skipped %s", reason)
     kept = [(samples, word) for samples, (_, word) in zip(read, listed, strict=True) if not isinstance(samples, str)]
-    return Clips(
-        np.stack([samples for samples, _ in kept]) if kept else np.empty((0, RATE), np.int16),
-        np.array([label_of(word, keywords) for _, word in kept], np.int64),
-        tuple(word for _, word in kept),
-        skipped,
-    )
+    return kept, skipped
+
+
+def second(samples: Samples) -> Samples:
+    """A clip's first second; digital silence follows a shorter one."""
+    return np.pad(samples[:RATE], (0, max(0, RATE - len(samples))))
 
 
 def noise(root: Path, split: str) -> list[Samples]:
@@ -121,10 +132,10 @@ def _read(path: Path) -> Samples | str:
         return str(error)
     if rate != RATE:
         return f"{path}: has {rate} Hz; clips must have {RATE}"
-    samples = np.concatenate([np.empty(0, np.int16), *blocks])[:RATE]
+    samples = np.concatenate([np.empty(0, np.int16), *blocks])
     if len(samples) < SHORTEST_SECONDS * RATE:
         return f"{path}: {len(samples) / RATE:.2f} s long; clips must have {SHORTEST_SECONDS:g} s at least"
-    return np.pad(samples, (0, RATE - len(samples)))
+    return samples
 
 
 def _seconds(samples: Samples) -> Samples:
