@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kws_app.doctor import board, cards, programs, service
 from kws_app.doctor.check import Check, Machine, Verdict, skipped
+from kws_app.doctor.configured import sections
 
 
 def examine(machine: Machine, config: Path | None = None) -> Iterator[Check]:
@@ -17,6 +18,7 @@ def examine(machine: Machine, config: Path | None = None) -> Iterator[Check]:
         config: the configuration, if it is not the usual one.
     """
     options = [] if config is None else ["-c", str(config)]
+    configured, folder = sections(config)
     yield board.python(machine)
     yield board.system(machine)
     yield board.power(machine)
@@ -28,10 +30,10 @@ def examine(machine: Machine, config: Path | None = None) -> Iterator[Check]:
         configuration = programs.configuration(machine, *options)
     yield configuration
     yield service.unit(machine)
-    yield service.watchdog(machine, config)
+    yield service.watchdog(machine, configured.audio)
     answer, status = service.daemon(machine, *options)
     yield answer
-    yield service.state(machine, config)
+    yield service.state(machine, configured.state, folder)
     yield cards.permission(machine)
     yield cards.busy(machine, None if status is None else int(status["pid"]))
     yield cards.hat(machine)

@@ -6,20 +6,16 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from kws_app.audio.settings import AudioSettings
-from kws_app.configfile import find_config, text_of
 from kws_app.directories import StateSettings
 from kws_app.doctor.check import Check, Machine, ok, problem, sentence, skipped, warning
-from kws_app.errors import EX_NOPERM, ConfigError, NoPermissionError
-from kws_app.schema import read_section
+from kws_app.errors import EX_NOPERM
 
 UNIT = "kws-app.service"
 UNITS = {"/etc/systemd/system": "multi-user.target.wants", "/etc/systemd/user": "default.target.wants"}
 """Where systemd/install.sh puts the unit, and what links to it there once it is enabled."""
-
-T = TypeVar("T")
 
 WATCHDOG = re.compile(r"^\s*WatchdogSec\s*=[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 OFF = ("", "0", "infinity")
@@ -51,8 +47,8 @@ def unit(machine: Machine) -> Check:
     )
 
 
-def watchdog(machine: Machine, config: Path | None) -> Check:
-    """Whether systemd restarts a daemon that runs and does not hear, and not one that still tries to."""
+def watchdog(machine: Machine, audio: AudioSettings) -> Check:
+    """Whether systemd restarts a daemon that runs and does not hear, and not one that still tries as *audio* says."""
     folder = _unit_folder(machine)
     if folder is None:
         return skipped("watchdog", "not installed as a service")
@@ -65,7 +61,6 @@ def watchdog(machine: Machine, config: Path | None) -> Check:
             "off: a daemon that hangs is not restarted",
             f"set WatchdogSec=45, as the unit has it that kws-app comes with: systemctl edit {UNIT}",
         )
-    audio = _section(config, "audio", AudioSettings)
     needed = audio.deaf_after_seconds + audio.give_up_after_seconds + MARGIN_SECONDS
     if _seconds(set_to[-1]) < needed:
         return warning(
@@ -92,9 +87,9 @@ def daemon(machine: Machine, *options: str) -> tuple[Check, dict[str, Any] | Non
     return problem("daemon", sentence(ended), f"systemctl start kws-app; journalctl -u {UNIT} says why it ended"), None
 
 
-def state(machine: Machine, config: Path | None) -> Check:
-    """Whether what is to survive a restart can be kept."""
-    folder = machine.path(_state_folder(machine, config))
+def state(machine: Machine, settings: StateSettings, configured_in: Path) -> Check:
+    """Whether what is to survive a restart can be kept; relative paths begin in the folder *configured_in*."""
+    folder = machine.path(settings.place(configured_in, machine.environment, is_root=machine.user == 0))
     if machine.user != 0 and _unit_folder(machine) is not None:
         return skipped("state", f"{folder} is the service's; sudo kws-app doctor looks at it")
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
@@ -113,21 +108,6 @@ def _hearing(status: dict[str, Any]) -> Check:
     if status["state"] in HEARS:
         return ok("daemon", seen)
     return problem("daemon", seen, f"journalctl -u {UNIT}; docs/explanation/failure.md has every reason")
-
-
-def _state_folder(machine: Machine, config: Path | None) -> Path:
-    file, settings = config or find_config(), _section(config, "state", StateSettings)
-    folder = Path() if file is None else file.parent
-    return settings.place(folder.absolute(), machine.environment, is_root=machine.user == 0)
-
-
-def _section(config: Path | None, name: str, kind: type[T]) -> T:
-    """What is configured; where that has mistakes, which another check tells, the defaults."""
-    file = config or find_config()
-    try:
-        return kind() if file is None else read_section(text_of(file), name, kind, file=str(file))
-    except (ConfigError, NoPermissionError):
-        return kind()
 
 
 def _seconds(span: str) -> float:

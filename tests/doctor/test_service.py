@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from kws_app.audio.settings import AudioSettings
+from kws_app.directories import StateSettings
 from kws_app.doctor import service
 from kws_app.doctor.check import Machine, Verdict
 from tests.conftest import ROOT, nobody
 from tests.doctor.machines import machine
 
 UNIT = "/etc/systemd/system/kws-app.service"
+HERE = Path().absolute()
 SHIPPED = (ROOT / "systemd" / "kws-app.service").read_text(encoding="utf-8")
 
 
@@ -27,7 +30,7 @@ def enabled(root: Path, files: dict[str, str], **facts: Any) -> Machine:
 
 def test_a_machine_without_the_service_needs_none(tmp_path: Path) -> None:
     assert service.unit(machine(tmp_path)).verdict is Verdict.SKIPPED
-    assert service.watchdog(machine(tmp_path), None).verdict is Verdict.SKIPPED
+    assert service.watchdog(machine(tmp_path), AudioSettings()).verdict is Verdict.SKIPPED
 
 
 def test_a_unit_that_is_not_enabled_is_told_the_command(tmp_path: Path) -> None:
@@ -47,7 +50,7 @@ def test_the_unit_of_sessions_is_enabled_for_all_of_them(tmp_path: Path) -> None
 
 
 def test_the_shipped_unit_has_its_watchdog_on(tmp_path: Path) -> None:
-    check = service.watchdog(machine(tmp_path, {UNIT: SHIPPED}), None)
+    check = service.watchdog(machine(tmp_path, {UNIT: SHIPPED}), AudioSettings())
 
     assert (check.verdict, check.seen) == (Verdict.OK, "WatchdogSec=45")
 
@@ -56,36 +59,33 @@ def test_the_shipped_unit_has_its_watchdog_on(tmp_path: Path) -> None:
 def test_a_drop_in_that_switches_the_watchdog_off_is_found(tmp_path: Path, value: str) -> None:
     files = {UNIT: SHIPPED, f"{UNIT}.d/override.conf": f"[Service]\nWatchdogSec={value}\n"}
 
-    assert service.watchdog(machine(tmp_path, files), None).verdict is Verdict.WARNING
+    assert service.watchdog(machine(tmp_path, files), AudioSettings()).verdict is Verdict.WARNING
 
 
 def test_a_unit_of_ones_own_without_a_watchdog_is_a_warning(tmp_path: Path) -> None:
     files = {UNIT: "[Service]\nExecStart=kws-app run\n# WatchdogSec=45\n"}
 
-    assert service.watchdog(machine(tmp_path, files), None).verdict is Verdict.WARNING
+    assert service.watchdog(machine(tmp_path, files), AudioSettings()).verdict is Verdict.WARNING
 
 
-@pytest.mark.parametrize("audio", ["{give_up_after_seconds: 40}", "{deaf_after_seconds: 20}"])
+@pytest.mark.parametrize(
+    ("audio", "needed"), [(AudioSettings(give_up_after_seconds=40), 52), (AudioSettings(deaf_after_seconds=20), 60)]
+)
 def test_a_watchdog_that_ends_a_daemon_which_still_tries_is_a_warning_that_says_what_it_needs(
-    tmp_path: Path, config_file: Path, audio: str
+    tmp_path: Path, audio: AudioSettings, needed: int
 ) -> None:
-    config_file.write_text(f"audio: {audio}\n", encoding="utf-8")
-
-    check = service.watchdog(machine(tmp_path, {UNIT: SHIPPED}), config_file)
+    check = service.watchdog(machine(tmp_path, {UNIT: SHIPPED}), audio)
 
     assert check.verdict is Verdict.WARNING
     assert "WatchdogSec=45 ends the daemon while it still tries to hear again" in check.seen
-    assert str(check.remedy).startswith(f"set WatchdogSec={52 if 'give' in audio else 60} at least")
+    assert str(check.remedy).startswith(f"set WatchdogSec={needed} at least")
 
 
 @pytest.mark.parametrize("value", ["52", "52s", "1min", "0.5 min 22s", "1h"])
-def test_a_watchdog_that_waits_as_long_as_the_daemon_tries_is_well(
-    tmp_path: Path, config_file: Path, value: str
-) -> None:
-    config_file.write_text("audio: {give_up_after_seconds: 40}\n", encoding="utf-8")
+def test_a_watchdog_that_waits_as_long_as_the_daemon_tries_is_well(tmp_path: Path, value: str) -> None:
     files = {UNIT: SHIPPED, f"{UNIT}.d/override.conf": f"[Service]\nWatchdogSec={value}\n"}
 
-    assert service.watchdog(machine(tmp_path, files), config_file).verdict is Verdict.OK
+    assert service.watchdog(machine(tmp_path, files), AudioSettings(give_up_after_seconds=40)).verdict is Verdict.OK
 
 
 def test_a_service_that_does_not_answer_is_a_problem_and_a_machine_without_one_is_not(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_service_that_does_not_answer_is_a_problem_and_a_machine_without_one_i
 def test_state_that_can_be_written_is_well_also_before_its_folder_is_made(tmp_path: Path) -> None:
     environment = {"STATE_DIRECTORY": "/var/lib/kws-app"}
 
-    check = service.state(machine(tmp_path, environment=environment), None)
+    check = service.state(machine(tmp_path, environment=environment), StateSettings(), HERE)
 
     assert (check.verdict, check.seen) == (Verdict.OK, f"{tmp_path}/var/lib/kws-app can be written")
     assert [*tmp_path.iterdir()] == []
@@ -114,7 +114,9 @@ def test_state_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
         parent.chmod(0o755)
 
     with nobody():
-        check = service.state(machine(tmp_path, environment={"STATE_DIRECTORY": "/var/lib/kws-app"}), None)
+        check = service.state(
+            machine(tmp_path, environment={"STATE_DIRECTORY": "/var/lib/kws-app"}), StateSettings(), HERE
+        )
 
     assert (check.verdict, check.seen) == (Verdict.PROBLEM, f"{folder} cannot be written")
 
@@ -122,20 +124,18 @@ def test_state_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
 def test_a_file_where_the_state_should_be_is_a_problem(tmp_path: Path) -> None:
     place = machine(tmp_path, {"/var/lib/kws-app": ""}, environment={"STATE_DIRECTORY": "/var/lib/kws-app"})
 
-    assert service.state(place, None).seen == f"{tmp_path}/var/lib/kws-app is no folder"
+    assert service.state(place, StateSettings(), HERE).seen == f"{tmp_path}/var/lib/kws-app is no folder"
 
 
-def test_the_configured_folder_counts(config_file: Path) -> None:
-    config_file.write_text("state: {directory: kept}\nmistake: 1\n", encoding="utf-8")
+def test_the_configured_folder_counts(tmp_path: Path) -> None:
+    check = service.state(machine(Path("/")), StateSettings(Path("kept")), tmp_path)
 
-    check = service.state(machine(Path("/")), config_file)
-
-    assert check.seen == f"{config_file.parent}/kept can be written"
+    assert check.seen == f"{tmp_path}/kept can be written"
 
 
 def test_the_state_of_the_service_is_looked_at_by_root_alone(tmp_path: Path) -> None:
     place = {"environment": {"STATE_DIRECTORY": "/var/lib/kws-app"}}
 
-    assert service.state(machine(tmp_path, {UNIT: SHIPPED}, **place), None).verdict is Verdict.SKIPPED
+    assert service.state(machine(tmp_path, {UNIT: SHIPPED}, **place), StateSettings(), HERE).verdict is Verdict.SKIPPED
     if os.geteuid() == 0:
-        assert service.state(machine(tmp_path, user=0, **place), None).verdict is Verdict.OK
+        assert service.state(machine(tmp_path, user=0, **place), StateSettings(), HERE).verdict is Verdict.OK
