@@ -21,3 +21,17 @@ change() {
 
 is_booted() { [ -d /run/systemd/system ]; }
 reload_systemd() { ! is_booted || systemctl daemon-reload; }
+
+# said PATTERN UNIT...: the lines that sed finds in what units there are.
+said() {
+    pattern=$1
+    shift
+    cat "$@" 2>/dev/null | sed -n "$pattern"
+}
+PREFIX_OF_UNIT='s|^ExecStart=\(.*\)/bin/kws-app .*|\1|p'
+
+# The programs lie in one of two slots, $prefix.a and $prefix.b, and $prefix is a link to it. Whatever else is there is
+# not ours, and neither are other folders of these names: a unit that somebody wrote may say /usr/local.
+is_our_link() { case $(readlink "$1") in "$1.a" | "$1.b") ;; *) false ;; esac }
+is_slot() { [ -e "$1/pyvenv.cfg" ]; }
+is_empty() { [ -z "$(ls -A "$1" 2>/dev/null)" ]; }

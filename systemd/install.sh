@@ -4,10 +4,11 @@
 #   --dry-run      print what would change, and change nothing
 #   --prefix DIR   where the programs lie (/opt/kws-app)
 #   --user NAME    whom the service runs as (kws-app); one who is not there is made
-#   --open NAME    widen the sandbox by systemd/open/NAME.conf; may be repeated, and stays so at the next upgrade
+#   --open NAME    widen the sandbox by systemd/open/NAME.conf; may be repeated
 #   --desktop      a unit for the sessions of desktops, where PipeWire or PulseAudio owns the microphone
 #
-# PYTHON=/usr/bin/python3.12 names the interpreter. Whatever fails, everything is again as it was before.
+# What an installation was given holds for its upgrades, too. PYTHON=/usr/bin/python3.12 names the interpreter. Whatever
+# fails, everything is again as it was before.
 set -eu
 umask 022 # or the service's user could not read what root installs
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,10 +16,11 @@ checkout=$(dirname "$here")
 . "$here/common.sh"
 . "$here/platform.sh"
 
-prefix=/opt/kws-app user=kws-app openings='' is_desktop='' is_dry='' undoing='' is_stopped=''
+prefix='' user='' openings='' is_desktop='' is_dry='' undoing='' is_stopped=''
 
 main() {
     take_options "$@"
+    look_at_what_is_installed
     judge_platform
     judge_options
     begin
@@ -38,7 +40,7 @@ take_options() {
             --dry-run) is_dry=yes ;;
             --desktop) is_desktop=yes ;;
             --prefix | --user | --open)
-                [ $# -gt 1 ] || fail "$1 needs a value"
+                [ -n "${2-}" ] || fail "$1 needs a value"
                 case $1 in
                     --prefix) prefix=$2 ;;
                     --user) user=$2 ;;
@@ -53,14 +55,22 @@ take_options() {
     done
 }
 
+# An upgrade goes where the programs are, and the service stays whose it is.
+look_at_what_is_installed() {
+    unit=$SYSTEM_UNIT template=$here/kws-app.service
+    [ -z "$is_desktop" ] || unit=$USER_UNIT template=$here/user/kws-app.service
+    installed=$(said "$PREFIX_OF_UNIT" "$unit") whose=$(said 's/^User=//p' "$unit")
+    is_our_link "$installed" || installed='' whose=''
+    prefix=${prefix:-${installed:-/opt/kws-app}} user=${user:-${whose:-kws-app}}
+}
+
 judge_options() {
-    case $prefix in
-        *[!A-Za-z0-9._/-]* | [!/]* | '' | / | */) fail "--prefix '$prefix': must be a path from / of letters, digits, . _ -" ;;
-    esac
+    judge_prefix
     case $user in
         root) fail "--user root: a program that listens to everybody is no business of root's" ;;
-        *[!a-z0-9_-]* | [!a-z_]* | '') fail "--user '$user': must be of small letters, digits, _ -" ;;
+        *[!a-z0-9_-]* | [!a-z_]*) fail "--user '$user': must be of small letters, digits, _ -" ;;
     esac
+    [ ${#user} -le 32 ] || fail "--user $user: must be of 32 letters at most"
     for opening in $openings; do
         [ -z "$is_desktop" ] || fail "--open $opening: is for the system's service, and a session's has no such walls"
         [ -e "$here/open/$opening.conf" ] ||
@@ -69,14 +79,28 @@ judge_options() {
     [ "$(id -u)" -eq 0 ] || [ -n "$is_dry" ] || fail "needs root: sudo $0"
 }
 
+# What lies there is replaced, so that it must not be anybody else's.
+judge_prefix() {
+    case $prefix in
+        *[!A-Za-z0-9._/-]* | [!/]* | / | */ | *//* | */.*)
+            fail "--prefix '$prefix': must be a path from / of letters, digits, . _ -, and plain" ;;
+        *.a | *.b | *.previous) fail "--prefix $prefix: must not end like the folders that lie beside it" ;;
+        /home/* | /root/* | /run/* | /tmp/* | /var/tmp/*)
+            [ -n "$is_desktop" ] || fail "--prefix $prefix: services do not see what lies there" ;;
+    esac
+    is_our_link "$prefix" || is_empty "$prefix" || { is_slot "$prefix" && [ -e "$prefix/bin/kws-app" ]; } ||
+        fail "--prefix $prefix: something else is there; name a folder that is kws-app's alone, such as $prefix/kws-app"
+    for slot in "$prefix.a" "$prefix.b" "$prefix.previous"; do
+        is_empty "$slot" || is_slot "$slot" || fail "--prefix $prefix: its programs would lie in $slot, which is not ours"
+    done
+}
+
 begin() {
     exec 9<"$here/install.sh"
     [ -n "$is_dry" ] || flock --nonblock 9 || fail "another installation from this checkout is under way"
     scratch=$(mktemp -d)
     trap undo EXIT
     trap 'exit 1' HUP INT TERM
-    unit=$SYSTEM_UNIT template=$here/kws-app.service
-    [ -z "$is_desktop" ] || unit=$USER_UNIT template=$here/user/kws-app.service
     heard=''
     ! is_booted || ! systemctl --quiet is-active kws-app || heard=yes
 }
@@ -232,8 +256,16 @@ end() {
     trap - EXIT
     rm -rf "$scratch"
     [ -z "$previous" ] || change rm -rf "$previous"
+    remove_installed
     [ -z "$is_dry" ] || verdict="a dry run: nothing was changed"
     say "$verdict"
+}
+
+# The programs before, if they lay elsewhere and no unit starts them any more.
+remove_installed() {
+    [ -n "$installed" ] && [ "$installed" != "$prefix" ] || return 0
+    if [ -z "$is_dry" ] && said "$PREFIX_OF_UNIT" "$SYSTEM_UNIT" "$USER_UNIT" | grep -qx "$installed"; then return; fi
+    change rm -rf "$installed" "$installed.a" "$installed.b"
 }
 
 # keep FILE: if the installation fails, have it back, or away.

@@ -18,22 +18,17 @@ main() {
         esac
     done
     [ "$(id -u)" -eq 0 ] || [ -n "$is_dry" ] || fail "needs root: sudo $0"
-    read_units
+    prefixes=$(said "$PREFIX_OF_UNIT" "$SYSTEM_UNIT" "$USER_UNIT")
     remove_units
-    remove_programs
+    for prefix in ${prefixes:-/opt/kws-app}; do remove_programs; done
     [ -z "$is_purge" ] || purge
-    kept=''
-    for path in "$CONFIG" "$STATE"; do [ ! -e "$path" ] || kept="$kept $path"; done
-    say "uninstalled${kept:+, but for$kept and the user $user (--purge removes them, too)}"
+    if [ -n "$is_dry" ]; then
+        say "a dry run: nothing was changed"
+        return
+    fi
+    kept=$(left | paste -sd, | sed "s/,/, /g")
+    say "uninstalled${kept:+, but for $kept (--purge removes them, too)}"
 }
-
-# The units say where the programs are, and whose.
-read_units() {
-    prefix=$(said 's|^ExecStart=\(.*\)/bin/kws-app .*|\1|p') user=$(said 's/^User=//p')
-    prefix=${prefix:-/opt/kws-app} user=${user:-kws-app}
-}
-
-said() { cat "$SYSTEM_UNIT" "$USER_UNIT" 2>/dev/null | sed -n "$1" | head -n 1; }
 
 remove_units() {
     if [ -e "$SYSTEM_UNIT" ] && is_booted; then
@@ -54,13 +49,21 @@ remove_units() {
 
 remove_programs() {
     [ "$(readlink "$COMMAND")" != "$prefix/bin/kws-app" ] || remove "$COMMAND"
-    remove "$prefix" "$prefix.a" "$prefix.b" "$prefix.previous"
+    ! is_our_link "$prefix" || remove "$prefix"
+    for slot in "$prefix.a" "$prefix.b" "$prefix.previous"; do ! is_slot "$slot" || remove "$slot"; done
 }
 
 purge() {
     remove "$CONFIG" "$STATE"
-    # Whoever lives elsewhere was there before.
-    [ "$(getent passwd "$user" | cut -d: -f6)" != "$STATE" ] || change userdel "$user"
+    for user in $(users); do change userdel "$user"; done
+}
+
+# Those whom install.sh made; whoever lives elsewhere was there before.
+users() { getent passwd | sed -n "s|^\([^:]*\):.*:$STATE:[^:]*$|\1|p"; }
+
+left() {
+    for path in "$CONFIG" "$STATE"; do [ ! -e "$path" ] || echo "$path"; done
+    for user in $(users); do echo "the user $user"; done
 }
 
 remove() {

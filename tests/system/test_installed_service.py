@@ -273,6 +273,18 @@ def test_an_upgrade_that_does_not_hear_gives_way_to_what_was_before(listening: S
     listening.hears(spoken)
 
 
+def test_another_prefix_and_user_leave_no_programs_behind_and_hold_for_upgrades(
+    listening: Service, spoken: Samples
+) -> None:
+    listening.install("--prefix", "/srv/kws-app", "--user", "listener")
+
+    listening.hears(spoken)
+    assert list((listening.container.root / "opt").glob("kws-app*")) == []
+    upgrade = listening.install("--dry-run").stdout
+    assert "-m venv --clear /srv/kws-app.b" in upgrade
+    assert "runuser -u listener " in upgrade
+
+
 def test_it_is_uninstalled_without_a_trace(service: Service, before: set[str]) -> None:
     container = service.container
     container.run(f"{CHECKOUT}/systemd/uninstall.sh")
@@ -285,8 +297,21 @@ def test_it_is_uninstalled_without_a_trace(service: Service, before: set[str]) -
     container.run(f"{CHECKOUT}/systemd/uninstall.sh", "--purge")
 
     assert ours(container.changes() - before) == set()
-    assert container.run("getent", "passwd", "kws-app", check=False).stdout == ""
-    assert container.run("getent", "group", "kws-app", check=False).stdout == ""
+    for name in ("kws-app", "listener"):
+        assert container.run("getent", "passwd", name, check=False).stdout == ""
+        assert container.run("getent", "group", name, check=False).stdout == ""
+
+
+def test_uninstalling_leaves_alone_what_a_unit_of_somebodys_own_starts(service: Service) -> None:
+    container = service.container
+    program = container.root / "usr/local/bin/kws-app"
+    program.write_text("#!/bin/sh\n")
+    (container.root / UNIT[1:]).write_text("[Service]\nExecStart=/usr/local/bin/kws-app run\n")
+
+    container.run(f"{CHECKOUT}/systemd/uninstall.sh", "--purge")
+
+    assert program.exists()
+    program.unlink()
 
 
 def test_on_a_desktop_it_is_the_sessions_and_hears_through_its_sound_server(service: Service, spoken: Samples) -> None:
@@ -312,4 +337,6 @@ def test_on_a_desktop_it_is_the_sessions_and_hears_through_its_sound_server(serv
 
 def ours(changes: set[str]) -> set[str]:
     """Those that no package of Debian's makes."""
-    return {name for name in changes if "kws" in name or name.startswith(("opt/", "usr/local/bin/", "etc/systemd/"))}
+    return {
+        name for name in changes if "kws" in name or name.startswith(("opt/", "srv/", "usr/local/bin/", "etc/systemd/"))
+    }

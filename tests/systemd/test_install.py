@@ -106,8 +106,14 @@ def test_a_python_in_somebodys_home_is_refused_as_the_service_could_not_see_it(t
         (["--user"], "--user needs a value"),
         (["--user", "root"], "--user root: a program that listens to everybody is no business of root's"),
         (["--user", "Me; rm"], "--user 'Me; rm': must be of small letters, digits, _ -"),
-        (["--prefix", "here"], "--prefix 'here': must be a path from / of letters, digits, . _ -"),
-        (["--prefix", "/"], "--prefix '/': must be a path from / of letters, digits, . _ -"),
+        (["--user", "x" * 33], f"--user {'x' * 33}: must be of 32 letters at most"),
+        (["--open", ""], "--open needs a value"),
+        (["--prefix", "here"], "--prefix 'here': must be a path from / of letters, digits, . _ -, and plain"),
+        (["--prefix", "/"], "--prefix '/': must be a path from / of letters, digits, . _ -, and plain"),
+        (["--prefix", "/opt/../etc"], "--prefix '/opt/../etc': must be a path from / of letters, digits, . _ -, and"),
+        (["--prefix", "/opt/kws app"], "--prefix '/opt/kws app': must be a path from / of letters, digits, . _ -, and"),
+        (["--prefix", "/opt/kws-app.a"], "--prefix /opt/kws-app.a: must not end like the folders that lie beside it"),
+        (["--prefix", "/home/pi/kws-app"], "--prefix /home/pi/kws-app: services do not see what lies there"),
         (["--open", "wlan"], "--open wlan: there is no such one; there are control-group gpio home internet lan"),
         (["--desktop", "--open", "lan"], "--open lan: is for the system's service, and a session's has no such walls"),
     ],
@@ -115,6 +121,16 @@ def test_a_python_in_somebodys_home_is_refused_as_the_service_could_not_see_it(t
 @pytest.mark.skipif(shutil.which("systemctl") is None, reason="needs systemd")
 def test_an_option_that_makes_no_sense_is_named(tmp_path: Path, options: list[str], words: str) -> None:
     assert refusal(tmp_path, *options).startswith(f"kws-app: {words}")
+
+
+@pytest.mark.parametrize("prefix", ["/usr", "/etc", "/usr/bin/env"])
+@pytest.mark.skipif(shutil.which("systemctl") is None, reason="needs systemd")
+def test_a_prefix_where_other_things_are_is_refused(tmp_path: Path, prefix: str) -> None:
+    said = refusal(tmp_path, "--dry-run", "--prefix", prefix)
+
+    assert said.startswith(
+        f"kws-app: --prefix {prefix}: something else is there; name a folder that is kws-app's alone"
+    )
 
 
 @pytest.mark.skipif(shutil.which("systemctl") is None, reason="needs systemd")
