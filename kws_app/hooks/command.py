@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +76,8 @@ class CommandHook:
 
     def cancel(self) -> None:
         if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError, PermissionError):  # it has just ended; or it is root's, by sudo
+                os.killpg(self._process.pid, signal.SIGKILL)
 
 
 def find_program(program: str, folder: Path) -> str:
