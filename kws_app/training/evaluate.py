@@ -76,14 +76,14 @@ def run(args: argparse.Namespace) -> int:
 
 def run_on_clips(args: argparse.Namespace) -> int:
     """The same on a folder of clips."""
-    from kws_app.training.speechcommands import hearing  # loads torch
+    from kws_app.training.speechcommands import clipreport  # loads torch
 
     given = {"--page": args.page is not None, "--drift": args.drift, "--margin": args.margin != 1}
     faults = [Fault(option, None, "", "goes with --stream") for option, is_given in given.items() if is_given]
     if faults:
         raise ConfigError(*faults)
-    found = _model(args.model) | {"folder": args.clips.name} | hearing.judged(args.clips, args.model)
-    print("\n".join([hearing.table(found), *hearing.summary(found)]))
+    found = _model(args.model) | {"folder": args.clips.name} | clipreport.judged(args.clips, args.model)
+    print("\n".join([clipreport.table(found), *clipreport.summary(found)]))
     args.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
     return 0
 

@@ -108,8 +108,8 @@ def noise(root: Path, split: str) -> list[Samples]:
     return parts
 
 
-def clip_weights(clips: Clips) -> npt.NDArray[np.float64]:
-    """How often each clip is drawn, so that all labels come equally often.
+def clip_weights(clips: Clips, keywords: Sequence[str], *, unknown: float) -> npt.NDArray[np.float64]:
+    """How often each clip is drawn, so that all labels come equally often, and ``_unknown_`` *unknown* times as often.
 
     Inside ``_unknown_`` a word comes as often as the root of the number of its clips: a word with ten clips would be
     learnt by heart if it came as often as one with three hundred, and hardly be heard if it came thirty times less.
@@ -118,7 +118,7 @@ def clip_weights(clips: Clips) -> npt.NDArray[np.float64]:
     weights = np.array([words[word] ** -0.5 for word in clips.words])
     for label in np.unique(clips.labels):
         at = clips.labels == label
-        weights[at] /= weights[at].sum()
+        weights[at] *= (unknown if label == label_of(UNKNOWN, keywords) else 1.0) / weights[at].sum()
     return weights / weights.sum()
 
 

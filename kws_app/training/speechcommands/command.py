@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import time
 from pathlib import Path
@@ -49,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     failed: list[str] = []
     if missing:
         material = gather(recipe, args.data, torch.device(args.device))
+        (args.work / "corpus.json").write_text(json.dumps(material.corpus), encoding="utf-8")
         deadline = began + args.seconds
         failed = train_all(missing, material, args.work, side_by_side=args.side_by_side, deadline=deadline)
     left = [entrant.name for entrant in missing if not kept(entrant, args.work).exists()]

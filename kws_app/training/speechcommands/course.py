@@ -36,12 +36,17 @@ LARGEST_GRADIENT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """One network of a comparison: its name, a row of its recipe's network, and a seed."""
+    """One network of a comparison: a row of the table, the recipe with the row's network, and a seed."""
 
-    name: str
+    key: str
     row: Row
     recipe: ClipRecipe
     seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its files."""
+        return f"{self.key}.{self.seed}"
 
     def network(self) -> Network:
         """Untrained."""
@@ -118,11 +123,11 @@ class Course:
         write(saved, self._path)
 
     def finish(self) -> Network:
-        """The trained network; the checkpoint is no longer needed."""
+        """The trained network on the CPU; the checkpoint is no longer needed."""
         if self._stream is not None:
             self._stream.synchronize()
         self._path.unlink(missing_ok=True)
-        return self.network.eval()
+        return self.network.cpu().eval()
 
     @property
     def _trained(self) -> list[torch.nn.Parameter]:

@@ -48,7 +48,7 @@ class ExampleMaker:
         self._recipe, self._device = recipe, device
         keywords = tuple(recipe.keywords)
         self._silence = label_of(SILENCE, keywords)
-        self._weights = torch.from_numpy(clip_weights(clips))
+        self._weights = torch.from_numpy(clip_weights(clips, keywords, unknown=recipe.course.unknown))
         self._clips = torch.from_numpy(clips.samples).to(device)
         self._labels = torch.from_numpy(clips.labels)
         rng = np.random.default_rng(recipe.seed)
@@ -83,16 +83,6 @@ class ExampleMaker:
         stacked = features[:, : steps * stack].reshape(len(features), steps, -1)
         x, level = self.front(stacked.transpose(0, 1), level)
         return x.transpose(0, 1), level
-
-    def plain(self, clips: Clips) -> Examples:
-        """The clips as they are, each the beginning of a stream."""
-        x = []
-        for first, size in _batches(len(clips)):
-            samples = torch.from_numpy(clips.samples[first : first + size]).to(self._device).float()
-            features = self._mfcc.cepstra(self._mfcc.log_bands(samples))
-            x.append(self.bands(features, torch.zeros(size, 1, device=self._device))[0])
-        labels = torch.from_numpy(clips.labels).to(self._device)
-        return Examples(torch.cat(x), labels, torch.ones_like(labels, dtype=torch.bool))
 
     def _measure(self) -> None:
         count = min(MEASURED, self._recipe.course.examples)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kws_app.training.compression import MatrixSettings
 from kws_app.training.network import Network, NetworkSettings, TopSettings
-from kws_app.training.speechcommands.recipe import ClipRecipe
+from kws_app.training.speechcommands.recipe import ClipRecipe, read_clip_recipe
 from kws_app.training.speechcommands.rival import Rival
 
 SEEDS = (0, 1, 2)
@@ -16,15 +16,22 @@ SEEDS = (0, 1, 2)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One network of the table: its section, what people call it, and what distinguishes it from the recipe's."""
+    """One network of the table: its section, what people call it, and what distinguishes it from the recipe's.
+
+    Attributes:
+        recipe: the recipe whose network it has, instead of one said here.
+    """
 
     section: str
     title: str
-    network: Mapping[str, Any]
+    network: Mapping[str, Any] = field(default_factory=dict)
     is_rival: bool = False
+    recipe: str = ""
 
     def settings(self, base: NetworkSettings) -> NetworkSettings:
         """Its network, in all else that of *base*."""
+        if self.recipe:
+            return read_clip_recipe(self.recipe).network
         return replace(
             NetworkSettings(stack=base.stack, depth=base.depth, floor=base.floor), head="softmax", **self.network
         )
@@ -47,7 +54,7 @@ _FAST_LOW = {"cell": "FastGRNN", "hidden": 100, "W": _low_rank(16), "U": _low_ra
 _FAST_SPARSE = {"cell": "FastGRNN", "hidden": 100, "W": _low_rank(16, 0.3), "U": _low_rank(25, 0.3)}
 _LSTM = {"cell": "LSTM", "hidden": 100, "layers": 2}
 
-GHOSTS, FAST, LARGE = "Ghost states", "FastGRNN", "LSTM, 75 % smaller"
+GHOSTS, FAST, LARGE, SHIPPED = "Ghost states", "FastGRNN", "LSTM, 75 % smaller", "Shipped"
 
 ROWS: dict[str, Row] = {
     "gru-154": Row(GHOSTS, "GRU, n = 154", {"cell": "GRU", "hidden": 154}),
@@ -80,4 +87,6 @@ ROWS: dict[str, Row] = {
     "lstm-100-shared": Row(LARGE, "low rank, a factor shared by the gates", _LSTM | _both("shared", 18)),
     "lstm-100-toeplitz": Row(LARGE, "Toeplitz-like", _LSTM | _both("toeplitz", 11)),
     "rival": Row("A rival", "causal convolutions, 100 channels", {"cell": "GRU", "hidden": 100}, is_rival=True),
+    "commands": Row(SHIPPED, "commands.onnx: GhostRNN r = 2, n = 112", recipe="commands"),
+    "commands-tiny": Row(SHIPPED, "commands-tiny.onnx: FastGRNN LSQ, n = 100", recipe="commands-tiny"),
 }

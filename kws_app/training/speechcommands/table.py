@@ -12,9 +12,10 @@ from pathlib import Path
 
 import torch
 
-from kws_app.training.data import read_recording
+from kws_app.arrays import RATE
+from kws_app.training.data import read_recording, rows
 from kws_app.training.network import Front
-from kws_app.training.speechcommands.clips import noise, read_split
+from kws_app.training.speechcommands.clips import Clips, noise, read_split
 from kws_app.training.speechcommands.course import Course, Entrant, write
 from kws_app.training.speechcommands.examples import ExampleMaker, Examples
 from kws_app.training.speechcommands.judge import accuracy
@@ -31,11 +32,12 @@ SAVED_EVERY = 500
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What all learn from, what they are judged on, and what they begin with."""
+    """What all learn from, what they are judged on, what they begin with, and what a card says of the recordings."""
 
     examples: Examples
-    dev: Examples
+    dev: Clips
     front: Front
+    corpus: dict[str, float]
 
 
 def gather(recipe: ClipRecipe, folder: Path, device: torch.device) -> Material:
@@ -48,15 +50,17 @@ def gather(recipe: ClipRecipe, folder: Path, device: torch.device) -> Material:
     maker = ExampleMaker(recipe, train, [*noise(corpus, "train"), *map(read_recording, recordings)], device)
     examples = maker.make(recipe.course.examples)
     print(f"{len(examples)} examples", flush=True)
-    return Material(examples, maker.plain(dev), maker.front)
+    speakers = {row["speaker"] for row in rows(corpus / "manifest.tsv") if row["path"].startswith("train/")}
+    known = {"hours": round(len(train) * train.samples.shape[1] / RATE / 3600, 2), "speakers": len(speakers)}
+    return Material(examples, dev, maker.front, known)
 
 
-def entrants(recipe: ClipRecipe, rows: Mapping[str, Row], seeds: Sequence[int]) -> list[Entrant]:
-    """Every row with every seed."""
+def entrants(recipe: ClipRecipe, named: Mapping[str, Row], seeds: Sequence[int]) -> list[Entrant]:
+    """Every row with every seed; the next seed begins when all rows have had one."""
     return [
-        Entrant(f"{name}.{seed}", row, replace(recipe, network=row.settings(recipe.network)), seed)
-        for name, row in rows.items()
+        Entrant(key, row, replace(recipe, network=row.settings(recipe.network)), seed)
         for seed in seeds
+        for key, row in named.items()
     ]
 
 
@@ -92,11 +96,11 @@ def train_all(
     return failed
 
 
-def _keep(course: Course, dev: Examples, work: Path) -> None:
+def _keep(course: Course, dev: Clips, work: Path) -> None:
     """Write what a course has come to."""
     entrant, network = course.entrant, course.finish()
-    found = accuracy(network, dev, entrant.recipe.scored_steps)
-    write({"network": {name: value.cpu() for name, value in network.state_dict().items()}}, kept(entrant, work))
+    found = accuracy(network, entrant.recipe, dev)
+    write({"network": network.state_dict()}, kept(entrant, work))
     with (work / "log.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps({"name": entrant.name, "accuracy": round(found, 4), "at": round(time.time())}) + "\n")
     print(f"{entrant.name}: {100 * found:.1f} %", flush=True)

@@ -17,11 +17,11 @@ from kws_app.training.card import make_card  # noqa: E402
 from kws_app.training.cli import main  # noqa: E402
 from kws_app.training.export import step_graph  # noqa: E402
 from kws_app.training.network import Network  # noqa: E402
+from kws_app.training.speechcommands.clipreport import clips_of  # noqa: E402
 from kws_app.training.speechcommands.clips import read_clips  # noqa: E402
 from kws_app.training.speechcommands.course import Course  # noqa: E402
-from kws_app.training.speechcommands.examples import ExampleMaker  # noqa: E402
-from kws_app.training.speechcommands.hearing import Ear, clips_of, hear, with_fillers  # noqa: E402
-from kws_app.training.speechcommands.judge import clip_scores  # noqa: E402
+from kws_app.training.speechcommands.hearing import Ear, hear, with_fillers  # noqa: E402
+from kws_app.training.speechcommands.judge import clip_scores, step_features  # noqa: E402
 from kws_app.training.speechcommands.rows import ROWS  # noqa: E402
 from kws_app.training.speechcommands.table import Material, entrants, gather  # noqa: E402
 from tests.conftest import spoken_words  # noqa: E402
@@ -66,12 +66,10 @@ def model(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_runtime_finds_in_a_clip_what_the_network_finds(network: Network, model: Path, data: Path) -> None:
     keywords = tuple(recipe().keywords)
     clips = read_clips(sorted(clips_of(data / FOLDER)), keywords)
-    maker = ExampleMaker(recipe(), clips, [clips.samples[0]], torch.device("cpu"))
-    maker.front.load_state_dict(network.front.state_dict())
 
     heard = hear(Ear(model.read_bytes(), model), list(clips.samples), clips.words)
 
-    scores = clip_scores(network, maker.plain(clips).x.float(), recipe().scored_steps)
+    scores = clip_scores(network, step_features(recipe(), clips.samples), recipe().scored_steps)
     np.testing.assert_array_equal(heard.found, scores.argmax(dim=1).numpy())
     np.testing.assert_array_equal(heard.truth, clips.labels)
     assert len(set(heard.found.tolist())) > 1
