@@ -37,10 +37,6 @@ class Ring:
         """Position of the next frame to come: the writer's."""
         self.position = 0
         """Position of the next frame to be read: the reader's."""
-        self.gaps = 0
-        """How often the reader was told of a loss."""
-        self.lost = 0
-        """Frames that the reader never got."""
 
     @property
     def available(self) -> int:
@@ -75,9 +71,6 @@ class Ring:
                 break
         lost = start - self.position
         self.position = start + len(frames)
-        if lost:
-            self.gaps += 1
-            self.lost += lost
         return frames, lost
 
     def jump(self, position: int) -> None:

@@ -91,7 +91,6 @@ def test_a_jump_counts_what_it_passes_over_as_lost() -> None:
     frames, lost = ring.read(16)
 
     assert (lost, frames[:, 0].tolist()) == (9, [9, 10, 11])
-    assert (ring.lost, ring.gaps) == (9, 1)
 
 
 def test_a_jump_never_goes_backwards() -> None:
@@ -109,7 +108,7 @@ def test_a_reader_that_is_overtaken_while_it_copies_never_gets_mixed_audio() -> 
     capacity = 1 << 16  # so large that numpy lets the other thread run in the middle of a copy
     ring = Ring(capacity, channels=1, dtype=np.int64)
     piece = np.arange(capacity // 4)[:, np.newaxis]
-    ended = threading.Event()
+    ended, lost_in_all = threading.Event(), 0
 
     def write_without_pause() -> None:
         while not ended.is_set():
@@ -118,8 +117,9 @@ def test_a_reader_that_is_overtaken_while_it_copies_never_gets_mixed_audio() -> 
     writer = threading.Thread(target=write_without_pause)
     writer.start()
     try:
-        while ring.lost < 3000 * capacity:
-            frames, _ = ring.read(capacity)
+        while lost_in_all < 3000 * capacity:
+            frames, lost = ring.read(capacity)
+            lost_in_all += lost
             assert np.array_equal(frames[:, 0], np.arange(ring.position - len(frames), ring.position))
     finally:
         ended.set()
