@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("speech-commands")
     group.add_argument("--data", type=Path, metavar="DIR", help="folder with speech_commands and background")
     group.add_argument("--work", type=Path, metavar="DIR", help="folder of this run; trained networks are kept there")
-    group.add_argument("--recipe", default="commands", help="what all rows have in common (default commands)")
+    group.add_argument("--recipe", default="comparison", help="what all rows have in common (default comparison)")
     group.add_argument("--rows", nargs="+", metavar="ROW", default=list(ROWS), help=f"of {', '.join(ROWS)}")
     group.add_argument("--seeds", type=int, nargs="+", metavar="N", default=list(SEEDS), help="default 0 1 2")
     group.add_argument("--examples", type=int, metavar="N", help="instead of the recipe's")

@@ -15,7 +15,7 @@ WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go", 
 
 def recipe() -> ClipRecipe:
     """The shipped one, in seconds."""
-    return shortened(read_clip_recipe("commands"), examples=256, updates=6)
+    return shortened(read_clip_recipe("comparison"), examples=256, updates=6)
 
 
 def write_corpus(root: Path, *, clips: int = 2) -> Path:
