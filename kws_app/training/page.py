@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from kws_app.errors import ConfigError, Fault
+from kws_app.training import svg
 from kws_app.training.pictures import det_curve, score_histogram
 from kws_app.training.speechcommands import command
 from kws_app.wholefile import whole
 
-STYLE = """
-:root { color-scheme: light dark; --ink: #1d1d1f; --paper: #fff; --rule: #d8d8dc; --faint: #6e6e73; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8e8ea; --paper: #161618; --rule: #3a3a3e; --faint: #98989d; } }
+STYLE = (
+    svg.INKS
+    + svg.STYLE
+    + """
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 68rem;
   margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; margin: .5rem 0 1.2rem; font-variant-numeric: tabular-nums; display: block;
@@ -25,11 +27,8 @@ th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--rule); text-align:
 th:first-child, td:first-child { text-align: left; }
 small, caption { color: var(--faint); }
 caption { text-align: left; }
-svg { max-width: 40rem; width: 100%; } svg text { font-size: 12px; fill: var(--ink); }
-polyline { fill: none; stroke-width: 2; } line { stroke-width: 2; }
-.grid { stroke: var(--rule); stroke-width: 1; } .mark { stroke: var(--faint); stroke-width: 1; stroke-dasharray: 4 3; }
 """
-COLOURS = ("#0a7c3e", "#2f6fde", "#d9822b", "#c0392b", "#8e44ad", "#12939a", "#b08d00", "#7f7f7f")
+)
 SPEECH_COMMANDS = Path("speech-commands")
 """Given instead of a file, the comparison of cells."""
 POINTS = {"quiet": "quiet", "balanced": "balanced", "eager": "eager", "shipped": "as shipped"}

@@ -16,8 +16,17 @@ WIDTH, HEIGHT = 640, 380
 LEFT, RIGHT, TOP, BOTTOM = 64, 150, 16, 48
 ROW = 44
 """Pixels for one row of bars."""
-COLOURS = 8
-"""Classes ``s0`` to ``s7`` for lines and ``b0`` to ``b7`` for bars in the page's style sheet."""
+COLOURS = ("#0a7c3e", "#2f6fde", "#d9822b", "#c0392b", "#8e44ad", "#12939a", "#b08d00", "#7f7f7f")
+INKS = """
+:root { color-scheme: light dark; --ink: #1d1d1f; --paper: #fff; --rule: #d8d8dc; --faint: #6e6e73; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8e8ea; --paper: #161618; --rule: #3a3a3e; --faint: #98989d; } }
+"""
+STYLE = """
+svg { max-width: 40rem; width: 100%; } svg text { font: 12px system-ui, sans-serif; fill: var(--ink); }
+polyline { fill: none; stroke-width: 2; } line { stroke-width: 2; }
+.grid { stroke: var(--rule); stroke-width: 1; } .mark { stroke: var(--faint); stroke-width: 1; stroke-dasharray: 4 3; }
+""" + "".join(f".s{n} {{ stroke: {ink}; }} .b{n} {{ fill: {ink}; }}\n" for n, ink in enumerate(COLOURS))
+"""Classes ``s0`` to ``s7`` for lines, and ``b0`` to ``b7`` for bars and dots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +58,37 @@ def deviate(title: str) -> Axis:
 
 def lines(named: Mapping[str, Sequence[tuple[float, float]]], x: Axis, y: Axis) -> str:
     """A line for each name, through its points."""
-    width, height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
-    parts = [*_ground(x, height, f"{y.title} over {x.title}")]
-    for value, text in y.marks.items():
-        at = TOP + height - y.place(value, height)
-        parts.append(_line(LEFT, at, LEFT + width, at, "grid") + _text(LEFT - 6, at + 4, text, "end"))
-    turned = f'transform="rotate(-90 14 {TOP + height / 2:.0f})"'
-    parts.append(_text(14, TOP + height / 2, y.title, "middle", turned))
+    parts = [*_field(x, y)]
     for number, (name, points) in enumerate(named.items()):
-        colour = f"s{number % COLOURS}"
-        places = " ".join(f"{LEFT + x.place(a, width):.1f},{TOP + height - y.place(b, height):.1f}" for a, b in points)
+        colour = f"s{number % len(COLOURS)}"
+        places = " ".join("{:.1f},{:.1f}".format(*_spot(x, y, point)) for point in points)
         parts.append(f'<polyline class="{colour}" points="{places}"/>')
-        at = TOP + 12 + 18 * number
-        parts.append(_line(LEFT + width + 12, at - 4, LEFT + width + 32, at - 4, colour))
-        parts.append(_text(LEFT + width + 38, at, name, "start"))
+        left, at = WIDTH - RIGHT + 12, TOP + 12 + 18 * number
+        parts.append(_line(left, at - 4, left + 20, at - 4, colour) + _text(left + 26, at, name, "start"))
     return "".join([*parts, "</svg>"])
+
+
+def dots(named: Mapping[str, Mapping[str, tuple[float, float]]], x: Axis, y: Axis) -> str:
+    """Labelled dots, a colour for each name."""
+    parts = [*_field(x, y)]
+    for number, (name, places) in enumerate(named.items()):
+        colour = f"b{number % len(COLOURS)}"
+        for label, point in places.items():
+            across, down = _spot(x, y, point)
+            parts.append(_dot(across, down, colour) + _text(across + 7, down + 4, label, "start"))
+        left, at = WIDTH - RIGHT + 12, TOP + 12 + 18 * number
+        parts.append(_dot(left + 10, at - 4, colour) + _text(left + 26, at, name, "start"))
+    return "".join([*parts, "</svg>"])
+
+
+def document(chart: str) -> str:
+    """A chart as a file of its own."""
+    return (
+        chart.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(
+            ">", f"><style>{INKS}{STYLE}</style>", 1
+        )
+        + "\n"
+    )
 
 
 def bars(
@@ -82,13 +107,34 @@ def bars(
             left, right, tall = x.place(low, width), x.place(high, width), 0.9 * ROW * value / highest
             if value:
                 at = f'x="{LEFT + left:.1f}" y="{ground - tall:.1f}" width="{right - left - 1:.1f}" height="{tall:.1f}"'
-                parts.append(f'<rect class="b{number % COLOURS}" {at}/>')
+                parts.append(f'<rect class="b{number % len(COLOURS)}" {at}/>')
         parts.append(_line(LEFT, ground, LEFT + width, ground, "grid"))
         parts.append(_text(LEFT + width + 12, ground - 4, name, "start"))
     for number, (name, value) in enumerate(verticals.items()):
         at = LEFT + x.place(value, width)
         parts.append(_line(at, TOP, at, TOP + height, "mark") + _text(at + 3, TOP + 8 + 12 * number, name, "start"))
     return "".join([*parts, "</svg>"])
+
+
+def _field(x: Axis, y: Axis) -> Iterator[str]:
+    """The picture's beginning, and both axes."""
+    width, height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+    yield from _ground(x, height, f"{y.title} over {x.title}")
+    for value, text in y.marks.items():
+        at = TOP + height - y.place(value, height)
+        yield _line(LEFT, at, LEFT + width, at, "grid") + _text(LEFT - 6, at + 4, text, "end")
+    turned = f'transform="rotate(-90 14 {TOP + height / 2:.0f})"'
+    yield _text(14, TOP + height / 2, y.title, "middle", turned)
+
+
+def _spot(x: Axis, y: Axis, point: tuple[float, float]) -> tuple[float, float]:
+    """Pixels from the left and from the top."""
+    width, height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+    return LEFT + x.place(point[0], width), TOP + height - y.place(point[1], height)
+
+
+def _dot(x: float, y: float, kind: str) -> str:
+    return f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
 
 
 def _ground(x: Axis, height: float, label: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("torch", reason="the training extra is not installed")
 
 from kws_app.training.cli import main
-from kws_app.training.svg import Axis, bars, deviate, lines, logarithm
+from kws_app.training.svg import COLOURS, Axis, bars, deviate, document, dots, lines, logarithm
 from tests.training.streams import write_streams
 
 
@@ -56,6 +56,7 @@ def test_the_page_is_whole_and_needs_nothing_beside_itself(evaluation: Path) -> 
     page = Reader((evaluation / "page" / "index.html").read_text())
 
     assert page.open == []
+    assert any(f"stroke: {COLOURS[0]}" in text for text in page.texts)
     assert page.tags.count("svg") == 3  # "rise" has both pictures, "fall" was not said: no curve
 
 
@@ -103,6 +104,24 @@ def test_lines_are_well_formed_whatever_the_names() -> None:
     root = ElementTree.fromstring(lines({"x & y": [(0, 0), (1, 1)]}, x, x))
 
     assert [line.get("points") for line in root.iter("polyline")] == ["64.0,332.0 490.0,16.0"]
+
+
+def test_dots_stand_at_their_values_with_their_labels() -> None:
+    x = Axis("size", (0, 1), {})
+
+    root = ElementTree.fromstring(dots({"cells": {"a & b": (0.5, 1)}}, x, x))
+
+    assert [(dot.get("cx"), dot.get("cy")) for dot in root.iter("circle")] == [("277.0", "16.0"), ("512.0", "24.0")]
+    assert [text.text for text in root.iter("text")] == ["size", "size", "a & b", "cells"]
+
+
+def test_a_chart_as_a_file_brings_its_colours() -> None:
+    x = Axis("a", (0, 1), {})
+
+    root = ElementTree.fromstring(document(lines({"one": [(0, 0), (1, 1)]}, x, x)))
+
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert f".s0 {{ stroke: {COLOURS[0]}; }}" in str(root[0].text)
 
 
 def test_bars_are_as_high_as_their_row_allows_and_none_is_drawn_for_nothing() -> None:
