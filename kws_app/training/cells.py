@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from kws_app.training.activations import HARD_SIGMOID, HARD_TANH, SIGMOID, TANH
+from kws_app.training.activations import HARD_SIGMOID, HARD_TANH, LINEAR, SIGMOID, TANH, Activation
 from kws_app.training.compression import macs_of
-from kws_app.training.sequence import GatedSequence
+from kws_app.training.sequence import FastGatedSequence, GatedSequence
 
 if TYPE_CHECKING:
     from kws_app.training.graph import Graph
@@ -66,6 +66,10 @@ class Cell(nn.Module):
                 y, state = self.advance(Wx, state)
                 outputs.append(y)
         return torch.stack(outputs), state
+
+    def sequence(self, x: Tensor, s: Tensor, Phi: Tensor, b_phi: Tensor, phi: Activation) -> Tensor:
+        """``h`` ``(frames, batch, n)`` of a cell that may have ghosts, which ``Phi`` makes of the carried units."""
+        raise NotImplementedError
 
     def nodes(self, graph: Graph, x: str, state: str) -> tuple[str, str]:
         """One step as ONNX nodes, of a cell that ``cellsteps.py`` does not know: output and next state."""
@@ -145,6 +149,20 @@ class FastGRNN(Cell):
         z, candidate = self.sigmoid.of(Wx + Uh + self.b_z), self.tanh.of(Wx + Uh + self.b_h)
         return (torch.sigmoid(self.zeta) * (1 - z) + torch.sigmoid(self.nu)) * candidate + z * h
 
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.sequence(x, state, *no_ghosts(x, self.state_size))
+        return h, h[-1]
+
+    def sequence(self, x: Tensor, s: Tensor, Phi: Tensor, b_phi: Tensor, phi: Activation) -> Tensor:
+        residual = torch.sigmoid(self.zeta), torch.sigmoid(self.nu)
+        activations = (self.sigmoid, self.tanh, phi)
+        return FastGatedSequence.apply(x @ self.W.T, s, self.U, self.b_z, self.b_h, *residual, Phi, b_phi, activations)
+
+
+def no_ghosts(x: Tensor, m: int) -> tuple[Tensor, Tensor, Activation]:
+    """A cheap operation that makes no unit of *m*: matrix, bias and activation."""
+    return x.new_empty(0, m), x.new_empty(0), LINEAR
+
 
 def slow_gates(units: int, longest: float) -> Tensor:
     """Biases of an update gate that remembers for 1 to *longest* steps, evenly spread.
@@ -188,10 +206,12 @@ class GRU(Cell):
         return z * h + (1 - z) * self.tanh.of(Wc + rho * (Uc + self.b_c))
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        Phi = x.new_empty(0, self.state_size)  # no ghosts
-        activations = (self.sigmoid, self.tanh, self.tanh)
-        h = GatedSequence.apply(x @ self.W.T + self.b, state, self.U, self.b_c, Phi, Phi.sum(1), activations)
+        h = self.sequence(x, state, *no_ghosts(x, self.state_size))
         return h, h[-1]
+
+    def sequence(self, x: Tensor, s: Tensor, Phi: Tensor, b_phi: Tensor, phi: Activation) -> Tensor:
+        activations = (self.sigmoid, self.tanh, phi)
+        return GatedSequence.apply(x @ self.W.T + self.b, s, self.U, self.b_c, Phi, b_phi, activations)
 
 
 class LSTM(Cell):

@@ -20,7 +20,6 @@ from torch.nn.utils import parametrize
 from kws_app.training.activations import CHEAP
 from kws_app.training.cells import GRU, Cell, FastGRNN
 from kws_app.training.compression import Diagonal, macs_of
-from kws_app.training.sequence import GatedSequence
 
 
 class Ghosts(Cell):
@@ -45,6 +44,10 @@ class Ghosts(Cell):
             self.b_phi.data.uniform_(-1, 1)
             parametrize.register_parametrization(self, "Phi", Diagonal())
 
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.sequence(x, state, self.Phi, self.b_phi, self.phi)
+        return h, h[-1, :, : self.state_size]
+
     def whole(self, s: Tensor) -> Tensor:
         """``h`` of ``s``."""
         return torch.cat([s, self.phi.of(s @ self.Phi.T + self.b_phi)], dim=-1)
@@ -63,11 +66,6 @@ class GhostRNN(Ghosts, GRU):
     s_t   = z_t * s_{t-1} + (1 - z_t) * c_t            m intrinsic units
     g_t   = phi(Phi s_t + b_phi)                       n - m ghost units, the cheap operation
     """
-
-    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        activations = (self.sigmoid, self.tanh, self.phi)
-        h = GatedSequence.apply(x @ self.W.T + self.b, state, self.U, self.b_c, self.Phi, self.b_phi, activations)
-        return h, h[-1, :, : self.state_size]
 
 
 class GhostFastGRNN(Ghosts, FastGRNN):

@@ -1,4 +1,4 @@
-"""GRU and GhostRNN over a sequence, the backward pass written out: autograd's own took three times as long."""
+"""Gated cells over a sequence, the backward pass written out: autograd's own took three times as long."""
 
 from __future__ import annotations
 
@@ -68,8 +68,7 @@ class GatedSequence(torch.autograd.Function):
         c_slope = (1 - z) * tanh.slope(candidate)
         rho_slope = product * sigmoid.slope(rho)
         ghost_slope = phi.slope(h[..., m:])
-        # Above zero even where nothing was sent in: a share of zero is no number.
-        carried, limit = torch.zeros_like(h0), LARGEST_GROWTH * dh.norm(dim=-1).max() + torch.finfo(dh.dtype).tiny
+        carried, limit = torch.zeros_like(h0), _limit(dh)
         for t in range(frames - 1, -1, -1):
             total = dh[t] + carried
             torch.mul(total[:, m:], ghost_slope[t], out=dghost[t])
@@ -80,7 +79,7 @@ class GatedSequence(torch.autograd.Function):
             torch.mul(dc_in[t], rho[t], out=dUh[t, :, 2 * m :])
             carried = dUh[t] @ U
             carried[:, :m].addcmul_(ds, z[t])
-            carried *= (limit / carried.norm(dim=1, keepdim=True)).clamp(max=1)
+            _shorten(carried, limit)
         flat = dUh.flatten(0, 1)
         dU = flat.T @ previous.flatten(0, 1)
         dPhi = dghost.flatten(0, 1).T @ h[..., :m].flatten(0, 1)
@@ -91,3 +90,83 @@ class GatedSequence(torch.autograd.Function):
         ds0 = carried[:, :m] + dg0 @ Phi
         dPhi = dPhi + dg0.T @ h0[:, :m]
         return dWx, ds0, dU, dUh[..., 2 * m :].sum((0, 1)), dPhi, db_phi + dg0.sum(0), None
+
+
+class FastGatedSequence(torch.autograd.Function):
+    """``h`` ``(frames, batch, n)`` of ``Wx`` ``(frames, batch, m)`` and the state ``s`` ``(batch, m)``, by FastGRNN.
+
+    As ``GatedSequence``, of the equations of ``FastGRNN`` and ``GhostFastGRNN``; *zeta* and *nu* are the numbers
+    themselves, not their logits.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        Wx: Tensor,
+        s: Tensor,
+        U: Tensor,
+        b_z: Tensor,
+        b_h: Tensor,
+        zeta: Tensor,
+        nu: Tensor,
+        Phi: Tensor,
+        b_phi: Tensor,
+        activations: tuple[Activation, Activation, Activation],
+    ) -> Tensor:
+        sigmoid, tanh, phi = ctx.activations = activations
+        frames, m = len(Wx), s.shape[-1]
+        h0 = torch.cat([s, phi.of(torch.addmm(b_phi, s, Phi.T))], dim=-1)
+        h = Wx.new_empty(frames, len(s), h0.shape[-1])
+        gate, candidate = Wx.new_empty(2, frames, len(s), m)
+        before = h0
+        for t in range(frames):
+            both = torch.addmm(Wx[t], before, U.T)
+            sigmoid.of(both + b_z, out=gate[t])
+            tanh.of(both + b_h, out=candidate[t])
+            torch.addcmul((zeta + nu - zeta * gate[t]) * candidate[t], gate[t], before[:, :m], out=h[t, :, :m])
+            phi.of(torch.addmm(b_phi, h[t, :, :m], Phi.T), out=h[t, :, m:])
+            before = h[t]
+        ctx.save_for_backward(h0, h, gate, candidate, U, zeta, nu, Phi)
+        return h
+
+    @staticmethod
+    def backward(ctx: Any, dh: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        h0, h, gate, candidate, U, zeta, nu, Phi = ctx.saved_tensors
+        sigmoid, tanh, phi = ctx.activations
+        m = gate.shape[-1]
+        dboth, ds, dghost = torch.empty_like(gate), torch.empty_like(gate), torch.empty_like(h[:, :, m:])
+        previous = torch.cat([h0[None], h[:-1]])
+        gate_slope = (previous[..., :m] - zeta * candidate) * sigmoid.slope(gate)
+        candidate_slope = (zeta + nu - zeta * gate) * tanh.slope(candidate)
+        slope, ghost_slope = gate_slope + candidate_slope, phi.slope(h[..., m:])
+        carried, limit = torch.zeros_like(h0), _limit(dh)
+        for t in range(len(h) - 1, -1, -1):
+            total = dh[t] + carried
+            torch.mul(total[:, m:], ghost_slope[t], out=dghost[t])
+            torch.addmm(total[:, :m], dghost[t], Phi, out=ds[t])
+            torch.mul(ds[t], slope[t], out=dboth[t])
+            carried = dboth[t] @ U
+            carried[:, :m].addcmul_(ds[t], gate[t])
+            _shorten(carried, limit)
+        dg0 = carried[:, m:] * phi.slope(h0[:, m:])
+        return (
+            dboth,
+            carried[:, :m] + dg0 @ Phi,
+            dboth.flatten(0, 1).T @ previous.flatten(0, 1),
+            (ds * gate_slope).sum((0, 1)),
+            (ds * candidate_slope).sum((0, 1)),
+            (ds * (1 - gate) * candidate).sum(),
+            (ds * candidate).sum(),
+            dghost.flatten(0, 1).T @ h[..., :m].flatten(0, 1) + dg0.T @ h0[:, :m],
+            dghost.sum((0, 1)) + dg0.sum(0),
+            None,
+        )
+
+
+def _limit(dh: Tensor) -> Tensor:
+    """Above zero even where nothing was sent in: a share of zero is no number."""
+    return LARGEST_GROWTH * dh.norm(dim=-1).max() + torch.finfo(dh.dtype).tiny
+
+
+def _shorten(carried: Tensor, limit: Tensor) -> None:
+    carried *= (limit / carried.norm(dim=1, keepdim=True)).clamp(max=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="the training extra is not installed")
@@ -9,7 +11,7 @@ torch = pytest.importorskip("torch", reason="the training extra is not installed
 from kws_app.training.activations import CHEAP, HARD_SIGMOID, HARD_TANH, SIGMOID, TANH, Activation  # noqa: E402
 from kws_app.training.cells import GRU, LSTM, RNN, Cell, FastGRNN, FastRNN  # noqa: E402
 from kws_app.training.ghost import GhostFastGRNN, GhostRNN  # noqa: E402
-from kws_app.training.sequence import GatedSequence  # noqa: E402
+from kws_app.training.sequence import FastGatedSequence, GatedSequence  # noqa: E402
 
 CELLS = {
     "RNN": lambda: RNN(5, 8),
@@ -88,15 +90,32 @@ def test_gradients_equal_those_of_the_stepped_equations(name: str) -> None:
 
 
 @pytest.mark.parametrize("ghosts", [0, 3])
-def test_the_written_out_backward_pass_is_the_numerical_derivative(ghosts: int) -> None:
-    """Frames 4, lanes 2, intrinsic units 3; the loss weighs all frames alike, so that no gradient is shortened."""
+@pytest.mark.parametrize(
+    ("sequence", "rows", "vectors"), [(GatedSequence, 9, [(3,)]), (FastGatedSequence, 3, [(3,), (3,), (), ()])]
+)
+def test_the_written_out_backward_pass_is_the_numerical_derivative(
+    sequence: Any, rows: int, vectors: list[tuple[int, ...]], ghosts: int
+) -> None:
+    """Frames 4, lanes 2, intrinsic units 3; weights are small, and the loss weighs all frames alike: no gradient is shortened."""
     torch.manual_seed(1)
-    shapes = ((4, 2, 9), (2, 3), (9, 3 + ghosts), (3,), (ghosts, 3), (ghosts,))
-    inputs = [(torch.randn(shape, dtype=torch.double) / 2).requires_grad_() for shape in shapes]
+    shapes = ((4, 2, rows), (2, 3), (rows, 3 + ghosts), *vectors, (ghosts, 3), (ghosts,))
+    inputs = [(torch.randn(shape, dtype=torch.double) / 4).requires_grad_() for shape in shapes]
 
     assert torch.autograd.gradcheck(
-        lambda *tensors: GatedSequence.apply(*tensors, (SIGMOID, TANH, TANH)).sum((0, 1)).sin(), inputs
+        lambda *tensors: sequence.apply(*tensors, (SIGMOID, TANH, TANH)).sum((0, 1)).sin(), inputs
     )
+
+
+@pytest.mark.parametrize("name", ["GhostRNN", "FastGRNN"])
+def test_a_gradient_is_shortened_where_it_outgrows_what_the_loss_sent_in(name: str) -> None:
+    cell = made(name)
+    cell.U.data *= 100
+    x, state = stream(cell, frames=50)
+
+    (cell(x, state)[0][-1] * torch.rand(8)).sum().backward()
+
+    assert state.grad is not None
+    assert state.grad.norm(dim=1).max() < 100
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda activation: activation.name)
