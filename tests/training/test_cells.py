@@ -96,7 +96,7 @@ def test_gradients_equal_those_of_the_stepped_equations(name: str) -> None:
 def test_the_written_out_backward_pass_is_the_numerical_derivative(
     sequence: Any, rows: int, vectors: list[tuple[int, ...]], ghosts: int
 ) -> None:
-    """Frames 4, lanes 2, intrinsic units 3; weights are small, and the loss weighs all frames alike: no gradient is shortened."""
+    """Frames 4, lanes 2, intrinsic units 3; weights are small and all frames weigh alike: nothing is shortened."""
     torch.manual_seed(1)
     shapes = ((4, 2, rows), (2, 3), (rows, 3 + ghosts), *vectors, (ghosts, 3), (ghosts,))
     inputs = [(torch.randn(shape, dtype=torch.double) / 4).requires_grad_() for shape in shapes]
