@@ -98,5 +98,7 @@ def _give(path: Path, group: str) -> None:
         os.chown(path, -1, number)
     except PermissionError as error:
         raise PermissionError(
-            error.errno, f"this user may not give it to the group {group}; is it a member?"
+            error.errno,
+            f"this user may not give it to the group {group}: it must be a member, and a service needs "
+            "systemd/install.sh --open control-group",
         ) from error
