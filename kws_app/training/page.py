@@ -189,7 +189,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "report", type=Path, metavar="JSON|speech-commands", help="what kws-train evaluate wrote, or the comparison"
     )
-    parser.add_argument("--page", type=Path, metavar="DIR", help="of a JSON file: write index.html there")
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="PATH",
+        help="of a JSON file: the folder for index.html; of the comparison: the Markdown file (default "
+        "docs/speech-commands.md)",
+    )
     command.add_arguments(parser)
     parser.set_defaults(run=run)
 

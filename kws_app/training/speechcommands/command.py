@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import math
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kws_app.errors import ConfigError, Fault
+from kws_app.errors import ConfigError, Fault, ModelError
 from kws_app.training.speechcommands.rows import ROWS, SEEDS
+
+if TYPE_CHECKING:
+    from kws_app.training.speechcommands.recipe import ClipRecipe
+    from kws_app.training.speechcommands.results import Result
+
+logger = logging.getLogger(__name__)
+
+COMPARISON, PAGE = "comparison", Path("docs/speech-commands.md")
+LAID_OPEN = ("gru-154", "ghost2-154", "gru-77")
+"""Rows whose hidden units are looked at."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("speech-commands")
     group.add_argument("--data", type=Path, metavar="DIR", help="folder with speech_commands and background")
     group.add_argument("--work", type=Path, metavar="DIR", help="folder of this run; trained networks are kept there")
-    group.add_argument("--recipe", default="comparison", help="what all rows have in common (default comparison)")
+    group.add_argument("--recipe", default=COMPARISON, help="what all rows have in common (default comparison)")
     group.add_argument("--rows", nargs="+", metavar="ROW", default=list(ROWS), help=f"of {', '.join(ROWS)}")
     group.add_argument("--seeds", type=int, nargs="+", metavar="N", default=list(SEEDS), help="default 0 1 2")
     group.add_argument("--examples", type=int, metavar="N", help="instead of the recipe's")
@@ -29,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train the rows that are missing."""
+    """Train the rows that are missing, judge them, write the page."""
     began = time.monotonic()
     faults = [
         Fault("--rows", None, row, f"no such row; there are {', '.join(ROWS)}") for row in args.rows if row not in ROWS
@@ -55,4 +67,33 @@ def run(args: argparse.Namespace) -> int:
         failed = train_all(missing, material, args.work, side_by_side=args.side_by_side, deadline=deadline)
     left = [entrant.name for entrant in missing if not kept(entrant, args.work).exists()]
     print(f"{len(wanted) - len(left)} of {len(wanted)} networks are trained")
+    page = args.page or (PAGE if args.recipe == COMPARISON else None)
+    report(recipe, args.data, args.work, page)
     return 1 if failed else 0
+
+
+def report(recipe: ClipRecipe, data: Path, work: Path, page: Path | None) -> None:
+    """Judge what is trained, whichever rows were asked for, and write the page."""
+    from kws_app.training.speechcommands.clips import read_split
+    from kws_app.training.speechcommands.judge import step_features
+    from kws_app.training.speechcommands.redundancy import hidden_states
+    from kws_app.training.speechcommands.results import result_of, trained
+    from kws_app.training.speechcommands.table import entrants, kept
+    from kws_app.training.speechcommands.tablepage import table, write
+
+    done = [entrant for entrant in entrants(recipe, ROWS, SEEDS) if kept(entrant, work).exists()]
+    if not done:
+        return
+    dev = read_split(data / "speech_commands", "dev", tuple(recipe.keywords))
+    found: dict[str, list[Result]] = {}
+    for entrant in done:
+        try:
+            found.setdefault(entrant.key, []).append(result_of(entrant, dev, work))
+        except ModelError as error:
+            logger.error("%s", error)
+    print("\n".join(table({key: row for key, row in ROWS.items() if key in found}, found)))
+    if page is not None:
+        features = step_features(recipe, dev.samples)
+        states = {e.key: hidden_states(trained(e, work), features) for e in done if e.key in LAID_OPEN and e.seed == 0}
+        write(page, ROWS, found, states)
+        print(page)

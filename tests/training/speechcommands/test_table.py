@@ -16,6 +16,8 @@ from kws_app.training.speechcommands.rows import ROWS  # noqa: E402
 from kws_app.training.speechcommands.table import Material, entrants, gather, train_all  # noqa: E402
 from tests.training.speechcommands.corpus import recipe, write_corpus  # noqa: E402
 
+ENDINGS = ("json", "onnx", "pt")
+
 
 @pytest.fixture(scope="module")
 def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
@@ -23,7 +25,8 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
 
 
 def test_the_command_trains_what_is_missing_and_keeps_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folders = ["--data", str(write_corpus(tmp_path / "data")), "--work", str(tmp_path / "w")]
+    page = tmp_path / "docs" / "page.md"
+    folders = ["--data", str(write_corpus(tmp_path / "data")), "--work", str(tmp_path / "w"), "--page", str(page)]
     short = ["--seeds", "0", "--examples", "64", "--updates", "2"]
 
     for rows in (["gru-77"], ["gru-77", "ghost4-100"]):
@@ -33,6 +36,9 @@ def test_the_command_trains_what_is_missing_and_keeps_it(tmp_path: Path, capsys:
     printed = capsys.readouterr().out
     assert printed.count("gru-77.0: ") == 1
     assert "2 of 2 networks are trained" in printed
+    assert {path.name for path in (tmp_path / "w").glob("gru-77.0.*")} == {f"gru-77.0.{end}" for end in ENDINGS}
+    assert "| GRU of its m = 77 intrinsic units | 1 |" in page.read_text()
+    assert (page.parent / "page" / "energy.svg").exists()
 
 
 def test_a_row_that_there_is_not_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
