@@ -51,22 +51,27 @@ class Client:
 
         Raises:
             RefusedError: it said no.
-            NoDaemonError: it ended, or does not answer in time.
+            NoDaemonError: it ended, does not answer in time, or is something else.
         """
         self._socket.settimeout(within)
         try:
             with suppress(ConnectionError):  # it may have said why it closed
                 self._socket.sendall(json.dumps({"command": command, **details}).encode() + b"\n")
-            answer: dict[str, Any] = json.loads(next(self.lines()))
+            answer = json.loads(next(self.lines()))
+        except ValueError:
+            answer = None
         except StopIteration:
             raise NoDaemonError(f"kws-app ended before it answered ({self.path})") from None
         except TimeoutError as error:
             raise NoDaemonError(
                 f"kws-app did not answer within {within:.0f} s, so it hangs; its log says more ({self.path})"
             ) from error
-        if not answer["ok"]:
-            raise RefusedError(answer["error"], answer["code"])
-        return answer
+        match answer:
+            case {"ok": True}:
+                return dict(answer)
+            case {"ok": False, "error": [*sentences], "code": int(code)}:
+                raise RefusedError(sentences, code)
+        raise NoDaemonError(f"what answers at {self.path} is no kws-app")
 
     def lines(self) -> Iterator[str]:
         """What the daemon sends from here on, line by line, until it ends in whatever way."""

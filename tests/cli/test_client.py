@@ -155,3 +155,22 @@ def test_a_refusal_that_came_before_the_question_is_read(
     assert main(["status"]) == 69
     thread.join()
     assert capsys.readouterr().err == "too many\n"
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\xff\n", b"[]\n", b"{}\n", b'{"ok": false}\n']
+)
+def test_what_answers_and_is_no_daemon_is_said_to_be_none(
+    strange: socket.socket, capsys: pytest.CaptureFixture[str], answer: bytes
+) -> None:
+    def answer_and_end() -> None:
+        with strange.accept()[0] as accepted:
+            accepted.recv(100)
+            accepted.sendall(answer)
+
+    thread = threading.Thread(target=answer_and_end)
+    thread.start()
+
+    assert main(["status"]) == 69
+    thread.join()
+    assert capsys.readouterr().err.endswith("control.sock is no kws-app\n")
