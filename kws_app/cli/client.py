@@ -74,10 +74,11 @@ class Client:
         raise NoDaemonError(f"what answers at {self.path} is no kws-app")
 
     def lines(self) -> Iterator[str]:
-        """What the daemon sends from here on, line by line, until it ends in whatever way."""
+        """What the daemon sends from here on, line by line, until it ends in whatever way, in the middle of one too."""
         with suppress(ConnectionError):
             for line in self._lines:
-                yield line.decode().rstrip("\n")
+                if line.endswith(b"\n"):
+                    yield line.decode().rstrip("\n")
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Everything that happens from here on.

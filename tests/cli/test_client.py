@@ -174,3 +174,17 @@ def test_what_answers_and_is_no_daemon_is_said_to_be_none(
     assert main(["status"]) == 69
     thread.join()
     assert capsys.readouterr().err.endswith("control.sock is no kws-app\n")
+
+
+def test_an_end_in_the_middle_of_an_event_is_an_end(strange: socket.socket, capsys: pytest.CaptureFixture[str]) -> None:
+    def end_early() -> None:
+        with strange.accept()[0] as accepted:
+            accepted.recv(100)
+            accepted.sendall(b'{"ok": true}\n{"event": "state", "ti')
+
+    thread = threading.Thread(target=end_early)
+    thread.start()
+
+    assert main(["events"]) == 69
+    thread.join()
+    assert capsys.readouterr().err.startswith("kws-app has ended (")
