@@ -10,10 +10,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the training extra is not installed")
 
+from kws_app.errors import ConfigError, OutputError  # noqa: E402
 from kws_app.training.cli import main  # noqa: E402
 from kws_app.training.speechcommands.course import Course  # noqa: E402
+from kws_app.training.speechcommands.recipe import read_clip_recipe  # noqa: E402
 from kws_app.training.speechcommands.rows import ROWS  # noqa: E402
 from kws_app.training.speechcommands.table import Material, entrants, gather, train_all  # noqa: E402
+from tests.conftest import disk_with_room_for  # noqa: E402
 from tests.training.speechcommands.corpus import recipe, write_corpus  # noqa: E402
 
 ENDINGS = ("json", "onnx", "pt")
@@ -64,6 +67,20 @@ def test_a_course_in_two_pieces_ends_where_one_in_one_piece_does(tmp_path: Path,
         torch.testing.assert_close(one, two)
 
 
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, material: Material) -> None:
+    course = Course(entrants(recipe(), {"x": ROWS["gru-77"]}, [0])[0], material.examples, material.front, tmp_path)
+    course.save()
+    (path,) = tmp_path.iterdir()
+    before = path.read_bytes()
+    course.advance(1)
+
+    with disk_with_room_for(1000), pytest.raises(OutputError, match="File too large"):
+        course.save()
+
+    assert [*tmp_path.iterdir()] == [path]
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("name", list(ROWS))
 def test_every_row_can_be_trained(tmp_path: Path, material: Material, name: str) -> None:
     waiting = entrants(recipe(), {name: ROWS[name]}, [0])
@@ -77,3 +94,11 @@ def test_what_the_time_does_not_suffice_for_is_left(tmp_path: Path, material: Ma
     train_all(entrants(recipe(), ROWS, [0]), material, tmp_path, side_by_side=1, deadline=time.monotonic())
 
     assert not list(tmp_path.glob("*.pt"))
+
+
+def test_a_recipe_with_an_unknown_key_is_refused_with_the_nearest_one(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nkeywords: {yes: {}}\ncourse: {update: 3}\n", encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r"mine.yaml:3: course.update: unknown.*did you mean 'updates'"):
+        read_clip_recipe(str(path))
