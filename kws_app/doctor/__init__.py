@@ -35,9 +35,10 @@ def examine(machine: Machine, config: Path | None = None) -> Iterator[Check]:
     yield answer
     yield service.state(machine, configured.state, folder)
     yield cards.permission(machine)
-    yield cards.busy(machine, None if status is None else int(status["pid"]))
+    pid = None if status is None else int(status["pid"])
+    yield cards.busy(machine, pid)
     yield cards.hat(machine)
-    yield cards.sound_server(machine)
+    yield cards.sound_server(machine, pid)
     if status is not None:
         reason = "the daemon has the microphone, and judges it all the time"
     elif packages.verdict is Verdict.PROBLEM or configuration.verdict is Verdict.PROBLEM:

@@ -74,13 +74,15 @@ def hat(machine: Machine) -> Check:
     return problem("hat", f"{seen}, and no card that records", remedy)
 
 
-def sound_server(machine: Machine) -> Check:
-    """Whether the sound server, if there is one, is within reach of who asks."""
+def sound_server(machine: Machine, daemon: int | None) -> Check:
+    """Whether the sound server, if there is one, is within reach of who asks, or of the daemon (a process number)."""
     sessions = sorted(set(_sessions(machine)))
     if not sessions:
         return skipped("sound server", "none runs; ALSA is used directly")
     if machine.user in sessions:
         return ok("sound server", "one runs in this user's session")
+    if _owner(machine, daemon) in sessions:
+        return ok("sound server", "one runs in the session of the daemon's user")
     users = joined([f"user {user}" for user in sessions])
     if captures(machine):
         return ok("sound server", f"only in the session of {users}; ALSA's cards are there for everybody else")
@@ -95,6 +97,13 @@ def _sessions(machine: Machine) -> Iterator[int]:
     for folder in machine.path("/run/user").glob("[0-9]*"):
         if any(_is_there(folder / name) for name in SESSION_SOCKETS):
             yield int(folder.name)
+
+
+def _owner(machine: Machine, process: int | None) -> int | None:
+    try:
+        return machine.path(f"/proc/{process}").stat().st_uid
+    except OSError:
+        return None
 
 
 def _is_there(path: Path) -> bool:

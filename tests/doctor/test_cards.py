@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ def test_a_hat_with_its_card_is_well(tmp_path: Path) -> None:
 
 
 def test_a_sound_server_in_anothers_session_and_no_card_is_a_problem(tmp_path: Path) -> None:
-    check = cards.sound_server(machine(tmp_path, {"/run/user/1000/pipewire-0": ""}))
+    check = cards.sound_server(machine(tmp_path, {"/run/user/1000/pipewire-0": ""}), None)
 
     assert check.verdict is Verdict.PROBLEM
     assert check.seen.startswith("only in the session of user 1000")
@@ -95,6 +96,13 @@ def test_a_sound_server_in_anothers_session_and_no_card_is_a_problem(tmp_path: P
 def test_a_sound_server_in_ones_own_session_or_beside_cards_is_well(tmp_path: Path) -> None:
     files = {"/run/user/1000/pulse/native": ""}
 
-    assert cards.sound_server(machine(tmp_path, files, user=1000)).verdict is Verdict.OK
-    assert cards.sound_server(machine(tmp_path, {**files, **CARD}, user=STRANGER)).verdict is Verdict.OK
-    assert cards.sound_server(machine(tmp_path / "other")).verdict is Verdict.SKIPPED
+    assert cards.sound_server(machine(tmp_path, files, user=1000), None).verdict is Verdict.OK
+    assert cards.sound_server(machine(tmp_path, {**files, **CARD}, user=STRANGER), None).verdict is Verdict.OK
+    assert cards.sound_server(machine(tmp_path / "other"), None).verdict is Verdict.SKIPPED
+
+
+def test_a_sound_server_in_the_session_of_the_daemons_user_is_well(tmp_path: Path) -> None:
+    files = {f"/run/user/{os.geteuid()}/pulse/native": "", "/proc/99/comm": "kws-app"}
+
+    assert cards.sound_server(machine(tmp_path, files), 99).verdict is Verdict.OK
+    assert cards.sound_server(machine(tmp_path, files), 100).verdict is Verdict.PROBLEM
