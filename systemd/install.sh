@@ -291,8 +291,8 @@ undo() {
     set +e
     if [ -n "$undoing" ]; then
         say "failed; undoing it"
-        echo "$undoing" >"$scratch/undoing"
-        while read -r line; do $line </dev/null; done <"$scratch/undoing"
+        # Not by way of a file: a full disk may be why it failed.
+        printf '%s\n' "$undoing" | while read -r line; do $line </dev/null; done
         [ -z "$is_stopped" ] || systemctl restart kws-app
     fi
     rm -rf "$scratch"
