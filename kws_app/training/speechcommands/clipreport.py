@@ -88,20 +88,15 @@ def keywords(heard: Hearing, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     """By keyword that was said: thresholds for the card, and what they miss and let through, counted in the stream."""
     found: dict[str, dict[str, Any]] = {}
     for column, keyword in enumerate(ids):
-        own = heard.said == column
-        if not own.any() or own.all():
+        own, others = heard.said == column, heard.others(column)
+        if not own.any() or not others.any():
             continue
         thresholds = {name: heard.threshold(column, share) for name, share in OTHERS_ACCEPTED.items()}
         fired = heard.peaks[:, column] >= thresholds["balanced"]
-        counts = {
-            "words": own.sum(),
-            "missed": (own & ~fired).sum(),
-            "others": (~own).sum(),
-            "accepted": (fired & ~own).sum(),
-        }
+        counts = {"words": own, "missed": own & ~fired, "others": others, "accepted": others & fired}
         found[keyword] = {
             "thresholds": thresholds,
-            "figures": {"threshold": thresholds["balanced"]} | {name: int(count) for name, count in counts.items()},
+            "figures": {"threshold": thresholds["balanced"]} | {name: int(at.sum()) for name, at in counts.items()},
         }
     return found
 

@@ -33,7 +33,7 @@ class Hearing:
         found: the same, the state reset before every clip.
         stream: int64 ``(n,)``, which clip came when as one stream.
         carried: int64 ``(n,)``, what was found there.
-        peaks: float32 ``(n, labels)``, how high the smoothed scores came, once they held nothing of the clip before.
+        peaks: float32 ``(n, columns)``, how high the smoothed scores came in each clip of the stream.
     """
 
     labels: tuple[str, ...]
@@ -56,9 +56,14 @@ class Hearing:
     def accuracy_carried(self) -> float:
         return float(np.mean(self.carried == self.said))
 
+    def others(self, column: int) -> npt.NDArray[np.bool_]:
+        """Clips of the stream without a keyword that do not follow one with it: its score outlasts its clip."""
+        own = self.said == column
+        return ~own & ~np.concatenate([[False], own[:-1]])
+
     def threshold(self, column: int, share: float) -> float:
         """The loosest at which at most this *share* of the other clips would be taken for a keyword."""
-        others = self.peaks[self.said != column, column]
+        others = self.peaks[self.others(column), column]
         return counted(others, lambda at: int((others >= at).sum()), share * len(others))
 
 
@@ -75,7 +80,6 @@ class Ear:
         self.has_fillers = ids[-len(FILLERS) :] == FILLERS
         self.keywords = ids[: -len(FILLERS)] if self.has_fillers else ids
         self.labels = ids if self.has_fillers else (*ids, FILLERS[0])
-        self.smoothing = max(keyword.smoothing_frames for keyword in model.card.keywords)
         self._smoothed: list[list[float]] = []
         self._pipeline = Pipeline(model, dict.fromkeys(ids, KeywordSettings()), listener=self._note)
         self._thresholds = np.array([*self._pipeline.thresholds.values()])
@@ -114,7 +118,7 @@ def hear(ear: Ear, clips: Sequence[Samples], words: Sequence[str], *, seed: int 
     ear.reset()
     heard = [ear.hear(clips[number]) for number in stream]
     carried = [ear.answer(smoothed) for smoothed in heard]
-    peaks = np.stack([smoothed[ear.smoothing :].max(axis=0) for smoothed in heard])
+    peaks = np.stack([smoothed.max(axis=0) for smoothed in heard])
     return Hearing(ear.labels, *map(np.array, (truth, found, stream, carried)), peaks)
 
 

@@ -20,7 +20,7 @@ from kws_app.training.network import Network  # noqa: E402
 from kws_app.training.speechcommands.clipreport import clips_of  # noqa: E402
 from kws_app.training.speechcommands.clips import read_clips  # noqa: E402
 from kws_app.training.speechcommands.course import Course  # noqa: E402
-from kws_app.training.speechcommands.hearing import Ear, hear, with_fillers  # noqa: E402
+from kws_app.training.speechcommands.hearing import Ear, Hearing, hear, with_fillers  # noqa: E402
 from kws_app.training.speechcommands.judge import clip_scores, step_features  # noqa: E402
 from kws_app.training.speechcommands.rows import ROWS  # noqa: E402
 from kws_app.training.speechcommands.table import Material, entrants, gather  # noqa: E402
@@ -156,3 +156,14 @@ def test_a_folder_without_clips_is_refused_by_name(
     )
 
     assert "no: holds no clip that can be used" in capsys.readouterr().err
+
+
+def test_a_clip_after_the_word_does_not_count_against_it() -> None:
+    """The score of a word outlasts its clip."""
+    peaks = np.array([[0.9], [0.8], [0.3], [0.2]], np.float32)
+    order = np.arange(4)
+    heard = Hearing(("yes", "_unknown_"), np.array([0, 1, 1, 1]), order, order, order, peaks)
+
+    assert heard.others(0).tolist() == [False, False, True, True]
+    assert 0.3 < heard.threshold(0, share=0) < 0.4
+    assert 0.2 < heard.threshold(0, share=0.5) < 0.3
