@@ -43,7 +43,8 @@ remove_units() {
     # One that was installed while systemd did not run
     remove /etc/systemd/system/multi-user.target.wants/kws-app.service
     [ -z "$is_purge" ] || remove "$SYSTEM_UNIT.d" "$USER_UNIT.d"
-    rmdir "$SYSTEM_UNIT.d" 2>/dev/null || true # stays while something of the user's own is in it
+    # Stays while something of the user's own is in it
+    [ -n "$is_dry" ] || rmdir "$SYSTEM_UNIT.d" 2>/dev/null || true
     change reload_systemd
 }
 
