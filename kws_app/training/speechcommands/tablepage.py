@@ -17,7 +17,7 @@ from kws_app.wholefile import whole
 BEGIN = "<!-- from here: kws-train report speech-commands -->"
 END = "<!-- to here -->"
 HEAD = (
-    "| network | seeds | float % | int8 % | carried % | parameters | not zero | MACs a step | file bytes "
+    "| network | row | seeds | float % | int8 % | carried % | parameters | not zero | MACs a step | file bytes "
     "| paper's KB | a byte each | us a step | the paper's |"
 )
 
@@ -64,16 +64,17 @@ def table(rows: Mapping[str, Row], found: ByRow) -> Iterator[str]:
         if row.section != section:
             section = row.section
             yield f"| **{section}** |" + " |" * (HEAD.count("|") - 2)
-        yield _row(row, found.get(key, ()))
+        yield _row(key, row, found.get(key, ()))
 
 
-def _row(row: Row, results: Sequence[Result]) -> str:
+def _row(key: str, row: Row, results: Sequence[Result]) -> str:
     if not results:
-        return f"| {row.title} | 0 |" + " |" * (HEAD.count("|") - 4) + f" {row.paper} |"
+        return f"| {row.title} | `{key}` | 0 |" + " |" * (HEAD.count("|") - 5) + f" {row.paper} |"
     first = results[0]
     sparse = f"{first.nonzeros:,}" if first.nonzeros < 0.9 * first.parameters else ""
     cells = [
         row.title,
+        f"`{key}`",
         len(results),
         *(_spread([100 * getattr(result, name) for result in results]) for name in ("accuracy", "int8", "carried")),
         f"{first.parameters:,}",
@@ -145,14 +146,12 @@ def pictures(rows: Mapping[str, Row], found: ByRow, states: Mapping[str, States]
         ):
             yield name, _accuracy_over(rows, found, attribute, title)
     if states:
-        share = Axis("share of the units", (0, 1), {n / 4: f"{25 * n} %" for n in range(5)})
-        held = Axis(
-            "variance held by as many singular vectors", (0.5, 1), {n / 10: f"{10 * n} %" for n in range(5, 11)}
-        )
+        quarters = {n / 4: f"{25 * n} %" for n in range(5)}
+        share = Axis("share of the units", (0, 1), quarters)
+        held = Axis("variance held by as many singular vectors", (0, 1), quarters)
         alike = Axis("cosine to the unit most like it, or more", (0, 1), {n / 4: f"{n / 4:g}" for n in range(5)})
         for name, measure, y in (("energy", energy, held), ("likeness", likeness, alike)):
-            curves = {rows[key].title: measure(hidden) for key, hidden in states.items()}
-            yield name, lines({title: _over_share(curve) for title, curve in curves.items()}, share, y)
+            yield name, lines({key: _over_share(measure(hidden)) for key, hidden in states.items()}, share, y)
 
 
 def _over_share(values: Iterable[float]) -> list[tuple[float, float]]:
@@ -167,10 +166,10 @@ def _accuracy_over(rows: Mapping[str, Row], found: ByRow, attribute: str, title:
         place = float(getattr(results[0], attribute)), _points(results, "int8")
         sections.setdefault(rows[key].section, {})[key] = place
     sizes, accuracies = zip(*(place for places in sections.values() for place in places.values()), strict=True)
-    ends = (2.0 ** math.floor(math.log2(min(sizes))), 2.0 ** math.ceil(math.log2(max(sizes)) + 0.01))
-    doubled = {ends[0] * 2**n: f"{ends[0] * 2**n / 1000:.3g}k" for n in range(20) if ends[0] * 2**n <= ends[1]}
+    first, last = (math.floor(math.log2(size / 1000)) for size in (min(sizes), max(sizes)))
+    thousands = {1000.0 * 2**n: f"{2**n}k" for n in range(first, last + 2)}
     low, high = math.floor(min(accuracies)), math.ceil(max(accuracies) + 0.01)
     step = math.ceil((high - low) / 8)
-    x = Axis(title, ends, doubled, math.log2)
+    x = Axis(title, (min(thousands), max(thousands)), thousands, math.log2)
     y = Axis("int8 accuracy, %", (low, high), {float(n): f"{n}" for n in range(low, high + 1, step)})
     return dots(sections, x, y)

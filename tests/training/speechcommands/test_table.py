@@ -40,7 +40,7 @@ def test_the_command_trains_what_is_missing_and_keeps_it(tmp_path: Path, capsys:
     assert printed.count("gru-77.0: ") == 1
     assert "2 of 2 networks are trained" in printed
     assert {path.name for path in (tmp_path / "w").glob("gru-77.0.*")} == {f"gru-77.0.{end}" for end in ENDINGS}
-    assert "| GRU of its m = 77 intrinsic units | 1 |" in page.read_text()
+    assert "| GRU of its m = 77 intrinsic units | `gru-77` | 1 |" in page.read_text()
     assert (page.parent / "page" / "energy.svg").exists()
 
 

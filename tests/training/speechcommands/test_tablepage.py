@@ -26,13 +26,15 @@ def test_a_row_has_its_mean_and_the_ends_of_its_seeds() -> None:
 
     *_, line = table(rows, {"gru-154": [result("gru-154", seed, accuracy=0.9 + seed / 100) for seed in range(3)]})
 
-    assert line.startswith("| GRU, n = 154 | 3 | 91.0 (90.0-92.0) | 90.0 (90.0-90.0) | 89.0 (89.0-89.0) | 1,000 |  |")
+    assert line.startswith(
+        "| GRU, n = 154 | `gru-154` | 3 | 91.0 (90.0-92.0) | 90.0 (90.0-90.0) | 89.0 (89.0-89.0) | 1,000 |  |"
+    )
 
 
 def test_a_row_that_is_not_trained_says_so() -> None:
     *_, line = table({"fastrnn-100": ROWS["fastrnn-100"]}, {})
 
-    assert line.startswith("| FastRNN, n = 100 | 0 |")
+    assert line.startswith("| FastRNN, n = 100 | `fastrnn-100` | 0 |")
     assert line.endswith("| 92.2, 56 |")
 
 
