@@ -11,7 +11,7 @@ from pathlib import Path
 from kws_app.config import LoadedConfig
 from kws_app.daemon.socketfile import LONGEST_PATH
 from kws_app.errors import ConfigError, Fault, HookError, ModelError
-from kws_app.hooks.runner import Hook, HookSettings
+from kws_app.hooks.runner import EVENTS, Hook, HookSettings
 from kws_app.model.stepper import Model, load_model
 from kws_app.pipeline import KeywordSettings, Pipeline
 from kws_app.schema import did_you_mean
@@ -70,6 +70,8 @@ def _in_order(faults: list[Fault]) -> list[Fault]:
 def _hooks(config: LoadedConfig, faults: list[Fault]) -> Iterator[Hook]:
     for place, settings in _sound_hooks(config):
         path = f"hooks[{place}].{settings.kind}"
+        if not settings.on:
+            faults.append(config.fault(f"hooks[{place}].on", f"names no event{did_you_mean('', EVENTS)}"))
         try:
             yield settings.open(config.folder)
         except HookError as error:

@@ -70,6 +70,14 @@ def test_a_group_that_the_system_does_not_have_is_a_mistake(tiny_model: Path, co
     assert mistakes(config_file, text) == ["/config.yaml:3: control.group: there is no group 'nobodys'"]
 
 
+def test_a_hook_that_would_never_run_is_a_mistake(tiny_model: Path, config_file: Path) -> None:
+    text = f"model: {{path: {tiny_model}}}\nkeywords: {{rise: }}\nhooks:\n- command: ['true']\n  on: []\n"
+
+    assert mistakes(config_file, text) == [
+        "/config.yaml:5: hooks[0].on: names no event; there are audio_lost, detection, model_reset, near_miss, state"
+    ]
+
+
 def test_a_model_that_is_not_there_and_a_command_that_is_not_there_are_named_together(config_file: Path) -> None:
     text = "hooks:\n- command: [lmap]\nmodel: {path: none.onnx}\n"
 
