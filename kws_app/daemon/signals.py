@@ -50,8 +50,9 @@ class Signals:
         """From here on there are two seconds: a device may never close, or a reload may wait for one to open."""
         if not self._is_limited:
             self._is_limited = True
-            self._limit.start()
+            # First: a signal that comes while this thread starts another one finds the lock taken that the next line needs.
             faulthandler.dump_traceback_later(STUCK_SECONDS, exit=True, file=stderr.STDERR)
+            self._limit.start()
 
     def _end(self) -> None:
         logger.error("Something has not ended for %g s; the process ends without it. All threads:", STOP_SECONDS)
