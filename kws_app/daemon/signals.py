@@ -50,7 +50,7 @@ class Signals:
         """From here on there are two seconds: a device may never close, or a reload may wait for one to open."""
         if not self._is_limited:
             self._is_limited = True
-            # First: a signal that comes while this thread starts another one finds the lock taken that the next line needs.
+            # First: where the signal finds this thread starting another one, the lock that start() needs is taken.
             faulthandler.dump_traceback_later(STUCK_SECONDS, exit=True, file=stderr.STDERR)
             self._limit.start()
 
