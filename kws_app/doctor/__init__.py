@@ -39,7 +39,7 @@ def examine(machine: Machine, config: Path | None = None) -> Iterator[Check]:
     yield cards.busy(machine, pid)
     yield cards.hat(machine)
     yield cards.sound_server(machine, pid)
-    if status is not None:
+    if status is not None and status["mute"] != "released":
         reason = "the daemon has the microphone, and judges it all the time"
     elif packages.verdict is Verdict.PROBLEM or configuration.verdict is Verdict.PROBLEM:
         reason = "needs the packages and the configuration"

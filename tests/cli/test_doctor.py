@@ -47,6 +47,17 @@ def test_a_deaf_daemon_is_a_problem_and_the_exit_code_says_so(
     assert out.splitlines()[-1].startswith("1 problem, ")
 
 
+def test_a_microphone_that_the_daemon_released_is_looked_at(
+    service: SimulatedService, config_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.mute(None, release=True)
+
+    main(["doctor", "--json", "-c", str(config_file)])
+
+    verdicts = {check["name"]: check["verdict"] for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert (verdicts["daemon"], verdicts["device"] != "skipped") == ("ok", True)
+
+
 def test_a_mistake_in_the_configuration_is_a_problem(config_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config_file.write_text("modle: {}\n", encoding="utf-8")
 
