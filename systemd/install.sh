@@ -85,7 +85,7 @@ judge_prefix() {
         *[!A-Za-z0-9._/-]* | [!/]* | / | */ | *//* | */.*)
             fail "--prefix '$prefix': must be a path from / of letters, digits, . _ -, and plain" ;;
         *.a | *.b | *.previous) fail "--prefix $prefix: must not end like the folders that lie beside it" ;;
-        /home/* | /root/* | /run/* | /tmp/* | /var/tmp/*)
+        /home/* | /root?* | /run/* | /tmp/* | /var/tmp/*)
             [ -n "$is_desktop" ] || fail "--prefix $prefix: services do not see what lies there" ;;
     esac
     is_our_link "$prefix" || is_empty "$prefix" || { is_slot "$prefix" && [ -e "$prefix/bin/kws-app" ]; } ||
