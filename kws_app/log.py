@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from kws_app import stderr
 from kws_app.schema import setting
-from kws_app.stderr import StandardError
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -31,7 +29,7 @@ def set_up(settings: LogSettings) -> None:
     formatter = (
         _JournalFormatter() if _is_journal() else logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
     )
-    handler = logging.StreamHandler(StandardError() if sys.stderr is sys.__stderr__ else sys.stderr)
+    handler = logging.StreamHandler(stderr.stream())
     handler.setFormatter(formatter)
     logging.basicConfig(level=settings.level.upper(), handlers=[handler], force=True)
 

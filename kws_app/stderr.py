@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 STDERR = 2
 
@@ -43,10 +45,15 @@ def silenced(tell: Callable[[str], object]) -> Iterator[None]:
 
 
 class StandardError:
-    """A text stream for a logging handler: what is written is on standard error at once, silenced or not."""
+    """A text stream: what is written is on standard error at once, silenced or not."""
 
     def write(self, text: str) -> None:
         os.write(descriptor(), text.encode(errors="backslashreplace"))
 
     def flush(self) -> None:
         """Nothing is held back."""
+
+
+def stream() -> TextIO | StandardError:
+    """Where people read of us: standard error, or what has been put in its place."""
+    return StandardError() if sys.stderr is sys.__stderr__ else sys.stderr

@@ -7,13 +7,19 @@ import json
 import sys
 from contextlib import closing
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kws_app.cli.options import add_config
-from kws_app.errors import EX_OK, MicrophoneError
+from kws_app.errors import EX_OK, HungError, MicrophoneError
 
 if TYPE_CHECKING:
     from kws_app.audio.portaudio import Device, PortAudio
+
+LIST_SECONDS = 20.0
+"""Of a small board; far less where nothing hangs."""
+
+_Look: TypeAlias = tuple[list[dict[str, Any]], MicrophoneError | None]
+"""The devices, and why none of them is the configured one."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -29,24 +35,43 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """List the devices; if the configuration picks none of them, say so on standard error and by the exit code."""
-    from kws_app.audio.portaudio import PortAudio
+    """List the devices; if the configuration picks none of them, say so on standard error and by the exit code.
+
+    Raises:
+        MicrophoneError: PortAudio hangs. It does so on a thread of its own, so that Ctrl-C is heard.
+    """
     from kws_app.config import load_config
+    from kws_app.daemon.errand import Errand
 
     wanted = load_config(args.config).values.audio.device
-    with closing(PortAudio()) as portaudio:
-        status, picked = EX_OK, None
-        try:
-            picked = portaudio.find(wanted)
-        except MicrophoneError as error:
-            print(error, file=sys.stderr)
-            status = error.exit_code
-        rows = [_facts(portaudio, device, picked) for device in portaudio.devices()]
+    looks: list[_Look] = []
+    errand = Errand("listing the devices", lambda: looks.append(_look(wanted)), limit_seconds=LIST_SECONDS)
+    try:
+        errand.wait()
+    except HungError as error:
+        message = f"microphone: a device, or the audio server, hangs: no answer for {LIST_SECONDS:g} s"
+        raise MicrophoneError(message) from error
+    errand.raise_error()
+    rows, complaint = looks[0]
+    if complaint is not None:
+        print(complaint, file=sys.stderr)
     if args.json:
         print(json.dumps(rows, ensure_ascii=False, indent=2))
     elif rows:
         _print_table(rows)
-    return status
+    return EX_OK if complaint is None else complaint.exit_code
+
+
+def _look(wanted: str | int | None) -> _Look:
+    from kws_app.audio.portaudio import PortAudio
+
+    with closing(PortAudio()) as portaudio:
+        picked, complaint = None, None
+        try:
+            picked = portaudio.find(wanted)
+        except MicrophoneError as error:
+            complaint = error
+        return [_facts(portaudio, device, picked) for device in portaudio.devices()], complaint
 
 
 def _facts(portaudio: PortAudio, device: Device, picked: Device | None) -> dict[str, Any]:

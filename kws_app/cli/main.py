@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
 
-from kws_app import __version__
+from kws_app import __version__, stderr
 from kws_app.cli.options import Parser, add_config
 from kws_app.errors import EX_CANTCREAT, EX_OK, EX_SOFTWARE, INTERRUPTED, KwsError
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = args.run(args)
         sys.stdout.flush()
     except KwsError as error:
-        print(error, file=sys.stderr)
+        print(error, file=stderr.stream())
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED

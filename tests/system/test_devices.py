@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.system.faults.broken_card import broken_card
 from tests.system.virtual_microphone import VirtualMicrophone
 
 
@@ -76,3 +79,15 @@ def test_an_empty_name_is_the_systems_default_and_not_the_first_device(
     rows = json.loads(devices(server, "-c", config_file, "--json").stdout)
 
     assert [row["name"] for row in rows if row["picked"]] == ["default"]
+
+
+def test_ctrl_c_ends_it_though_a_card_hangs(server: VirtualMicrophone, config_file: Path, tmp_path: Path) -> None:
+    card = broken_card(tmp_path)
+    card.open_hangs = True
+    command = [sys.executable, "-m", "kws_app", "devices", "-c", config_file]
+    with subprocess.Popen(command, env={**server.environment(), **card.environment}) as process:
+        while not card.is_hanging:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(5) == 130
