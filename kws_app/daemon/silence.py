@@ -57,7 +57,7 @@ class Silence:
                 MuteStore(before).write(None)
 
     def is_over(self) -> bool:
-        """Whether its time has come; to be asked again and again.
+        """Whether its time has come, and then it is kept no more; to be asked again and again.
 
         It lasts as long as was asked for: a board without a battery wakes in the past, and a mute of half an hour must
         not end because the network then tells the time.
@@ -67,7 +67,11 @@ class Silence:
             self.mute = self.mute.moved(jumped)
             with _said():
                 self.keep()
-        return self.mute is not None and self.mute.is_over(datetime.now(UTC))
+        if self.mute is None or not self.mute.is_over(datetime.now(UTC)):
+            return False
+        with _said():  # or, on a clock that is set back, a restart would begin it anew
+            MuteStore(self._folder).write(None)
+        return True
 
 
 @contextmanager

@@ -54,6 +54,16 @@ def test_it_is_over_when_its_time_has_come_and_not_before(tmp_path: Path, clock:
     assert silence.is_over()
 
 
+def test_one_that_is_over_does_not_begin_anew_on_a_clock_that_is_set_back(tmp_path: Path, clock: Clock) -> None:
+    silence = Silence(tmp_path, clock)
+    silence.take(Mute(datetime.now(UTC)))
+    silence.keep()
+
+    assert silence.is_over()
+
+    assert MuteStore(tmp_path).read(datetime.now(UTC) - HALF_AN_HOUR) is None
+
+
 @pytest.mark.parametrize("seconds", [-86_400, 7200])
 def test_it_lasts_as_long_as_was_asked_for_though_the_clock_is_set(
     tmp_path: Path, setting: tuple[Clock, Callable[[float], None]], seconds: float
