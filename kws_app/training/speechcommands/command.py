@@ -88,9 +88,11 @@ def report(recipe: ClipRecipe, data: Path, work: Path, page: Path | None) -> Non
     found: dict[str, list[Result]] = {}
     for entrant in done:
         try:
-            found.setdefault(entrant.key, []).append(result_of(entrant, dev, work))
+            result = result_of(entrant, dev, work)
         except ModelError as error:
             logger.error("%s", error)
+            continue
+        found.setdefault(entrant.key, []).append(result)
     print("\n".join(table({key: row for key, row in ROWS.items() if key in found}, found)))
     if page is not None:
         features = step_features(recipe, dev.samples)

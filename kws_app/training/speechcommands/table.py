@@ -50,7 +50,10 @@ def gather(recipe: ClipRecipe, folder: Path, device: torch.device) -> Material:
     maker = ExampleMaker(recipe, train, [*noise(corpus, "train"), *map(read_recording, recordings)], device)
     examples = maker.make(recipe.course.examples)
     print(f"{len(examples)} examples", flush=True)
-    speakers = {row["speaker"] for row in rows(corpus / "manifest.tsv") if row["path"].startswith("train/")}
+    listed = rows(corpus / "manifest.tsv")
+    speakers = {
+        row["speaker"] for row in listed if row["path"].startswith("train/") and not row["word"].startswith("_")
+    }
     known = {"hours": round(len(train) * train.samples.shape[1] / RATE / 3600, 2), "speakers": len(speakers)}
     return Material(examples, dev, maker.front, known)
 

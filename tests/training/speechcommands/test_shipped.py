@@ -1,0 +1,41 @@
+"""The shipped command models: what their pages promise of their sizes and words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+onnx = pytest.importorskip("onnx", reason="the training extra is not installed")
+
+from kws_app.model.stepper import load_model  # noqa: E402
+from tests.conftest import ROOT  # noqa: E402
+
+MODELS = [ROOT / "models" / "commands.onnx", ROOT / "models" / "commands-tiny.onnx"]
+WORDS = ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_a_command_model_hears_the_ten_words_at_thresholds_that_were_measured(path: Path) -> None:
+    card = load_model(path).card
+
+    assert card.keyword_ids == WORDS
+    assert all(
+        card.measured[word]["threshold"] == card.keywords[n].thresholds["balanced"] for n, word in enumerate(WORDS)
+    )
+
+
+def test_the_command_model_has_no_more_than_48_kilobytes() -> None:
+    assert MODELS[0].stat().st_size <= 48_000
+
+
+def test_the_tiny_command_model_keeps_a_third_of_its_factors() -> None:
+    """The four sparse factors are the only int8 matrices but those of the DCT and the head."""
+    graph = onnx.load(MODELS[1]).graph
+    matrices = [onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer if tensor.data_type == 3]
+
+    shares = sorted(np.count_nonzero(matrix) / matrix.size for matrix in matrices)
+
+    assert len(shares) == 6
+    assert shares[3] <= 0.31
