@@ -36,8 +36,7 @@ class GatedSequence(torch.autograd.Function):
     ) -> Tensor:
         sigmoid, tanh, phi = ctx.activations = activations
         frames, m = len(Wx), s.shape[-1]
-        h0 = torch.cat([s, phi.of(torch.addmm(b_phi, s, Phi.T))], dim=-1)
-        h = Wx.new_empty(frames, len(s), h0.shape[-1])
+        h0, h = _before_the_first(frames, s, Phi, b_phi, phi)
         gates = Wx.new_empty(frames, len(s), 2 * m)  # z, rho
         candidate, product = Wx.new_empty(2, frames, len(s), m)  # c, and U_c h + b_c'
         before = h0
@@ -115,8 +114,7 @@ class FastGatedSequence(torch.autograd.Function):
     ) -> Tensor:
         sigmoid, tanh, phi = ctx.activations = activations
         frames, m = len(Wx), s.shape[-1]
-        h0 = torch.cat([s, phi.of(torch.addmm(b_phi, s, Phi.T))], dim=-1)
-        h = Wx.new_empty(frames, len(s), h0.shape[-1])
+        h0, h = _before_the_first(frames, s, Phi, b_phi, phi)
         gate, candidate = Wx.new_empty(2, frames, len(s), m)
         before = h0
         for t in range(frames):
@@ -161,6 +159,12 @@ class FastGatedSequence(torch.autograd.Function):
             dghost.sum((0, 1)) + dg0.sum(0),
             None,
         )
+
+
+def _before_the_first(frames: int, s: Tensor, Phi: Tensor, b_phi: Tensor, phi: Activation) -> tuple[Tensor, Tensor]:
+    """``h_0`` of the state, and room for the ``h`` of all frames."""
+    h0 = torch.cat([s, phi.of(torch.addmm(b_phi, s, Phi.T))], dim=-1)
+    return h0, h0.new_empty(frames, *h0.shape)
 
 
 def _limit(dh: Tensor) -> Tensor:
