@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--data", type=Path, metavar="DIR", help="folder with speech_commands and background")
     group.add_argument("--work", type=Path, metavar="DIR", help="folder of this run; trained networks are kept there")
     group.add_argument("--recipe", default=COMPARISON, help="what all rows have in common (default comparison)")
+    group.add_argument("--teachers", type=Path, metavar="DIR", help="folder of the recipe's teachers (default --work)")
     group.add_argument("--rows", nargs="+", metavar="ROW", default=list(ROWS), help=f"of {', '.join(ROWS)}")
     group.add_argument("--seeds", type=int, nargs="+", metavar="N", default=list(SEEDS), help="default 0 1 2")
     group.add_argument("--examples", type=int, metavar="N", help="instead of the recipe's")
@@ -52,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from kws_app.training.speechcommands.recipe import read_clip_recipe, shortened
-    from kws_app.training.speechcommands.table import entrants, gather, kept, train_all
+    from kws_app.training.speechcommands.results import trained
+    from kws_app.training.speechcommands.table import entrants, gather, kept, named, train_all
 
     torch.set_num_threads(args.threads)
     recipe = shortened(read_clip_recipe(args.recipe), examples=args.examples, updates=args.updates)
@@ -61,7 +63,9 @@ def run(args: argparse.Namespace) -> int:
     missing = [entrant for entrant in wanted if not kept(entrant, args.work).exists()]
     failed: list[str] = []
     if missing:
-        material = gather(recipe, args.data, torch.device(args.device))
+        folder = args.teachers or args.work
+        teachers = [trained(entrant, folder) for entrant in named(recipe, recipe.course.teachers, folder)]
+        material = gather(recipe, args.data, torch.device(args.device), teachers=teachers)
         (args.work / "corpus.json").write_text(json.dumps(material.corpus), encoding="utf-8")
         deadline = began + args.seconds
         failed = train_all(missing, material, args.work, side_by_side=args.side_by_side, deadline=deadline)

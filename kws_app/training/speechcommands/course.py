@@ -151,10 +151,10 @@ class Course:
         drawn = self._order.index_select(0, self._update)[0]
         x = self._examples.x.index_select(0, drawn).transpose(0, 1).float()
         fresh = self._examples.fresh.index_select(0, drawn)
-        labels = self._examples.labels.index_select(0, drawn)
+        targets = self._examples.targets.index_select(0, drawn).float()
         heard, last = self.network.trunk(x, self._state.masked_fill(fresh[:, None], 0))
         heard = dropout(heard[-self.entrant.recipe.scored_steps :], course.dropout)
-        loss = clip_loss(self.network.head(heard), labels, smoothing=course.smoothing)
+        loss = clip_loss(self.network.head(heard), targets, smoothing=course.smoothing)
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._trained, LARGEST_GRADIENT)
@@ -175,10 +175,10 @@ class Course:
         self._threshold = HardThreshold(self.network)
 
 
-def clip_loss(logits: Tensor, labels: Tensor, *, smoothing: float) -> Tensor:
-    """Cross-entropy ``()`` of logits ``(steps, clips, labels)``, at every step the clip's label."""
+def clip_loss(logits: Tensor, targets: Tensor, *, smoothing: float) -> Tensor:
+    """Cross-entropy ``()`` of logits ``(steps, clips, labels)``, at every step with the clip's ``(clips, labels)``."""
     steps = len(logits)
-    return cross_entropy(logits.flatten(0, 1), labels.repeat(steps), label_smoothing=smoothing)
+    return cross_entropy(logits.flatten(0, 1), targets.repeat(steps, 1), label_smoothing=smoothing)
 
 
 def rates(updates: int, ends: tuple[float, float]) -> Tensor:

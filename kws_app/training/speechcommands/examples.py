@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kws_app.arrays import RATE, Samples
 from kws_app.training.augment import coloured_noise
-from kws_app.training.network import Front
+from kws_app.training.network import FILLERS, Front
 from kws_app.training.speechcommands.clips import SILENCE, Clips, clip_weights, label_of
 from kws_app.training.speechcommands.mfcc import BatchMfcc
 from kws_app.training.speechcommands.recipe import ClipRecipe
@@ -31,14 +31,18 @@ FULL_SCALE = 32767.0
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """``x`` float16 ``(examples, steps, bands)``, ``labels`` int64, and which of them begin a stream."""
+    """``x`` float16 ``(examples, steps, bands)``, and which of them begin a stream.
+
+    Attributes:
+        targets: float16 ``(examples, labels)``, how sure a network should be of each label.
+    """
 
     x: Tensor
-    labels: Tensor
+    targets: Tensor
     fresh: Tensor
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.x)
 
 
 class ExampleMaker:
@@ -74,7 +78,8 @@ class ExampleMaker:
             fresh[here] = torch.rand(size, generator=self._generator) < recipe.course.fresh_share
             bands, level = self.bands(features, torch.where(fresh[here, None].to(device), 0, level[:size]))
             x[here] = self._masked(bands)
-        return Examples(x, labels.to(device), fresh.to(device))
+        targets = torch.nn.functional.one_hot(labels, len(recipe.keywords) + len(FILLERS))
+        return Examples(x, targets.to(device, torch.float16), fresh.to(device))
 
     def bands(self, features: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised bands ``(clips, steps, stack * nfilt)`` of ``(clips, frames, numcep)``, and the level after."""

@@ -40,6 +40,9 @@ class CourseSettings:
     fresh_share: float = setting(
         0.15, between=(0, 1), help="examples that begin a stream; others follow some other clip"
     )
+    teachers: tuple[str, ...] = setting(
+        (), help="networks of a finished run, as row.seed, whose mean answer is learnt instead of the label"
+    )
     scored_seconds: float = setting(0.3, between=(0.01, 1), help="the end of a clip over which its score is the mean")
 
 

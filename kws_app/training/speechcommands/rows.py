@@ -85,7 +85,7 @@ ROWS: dict[str, Row] = {
     "lstm-100-hybrid": Row(
         LARGE,
         "hybrid: Toeplitz-like below, shared factors above",
-        _LSTM | _both("toeplitz", 11) | {"top": TopSettings(**_both("shared", 18))},
+        _LSTM | _both("toeplitz", 11) | {"top": TopSettings(**_both("shared", 17))},
     ),
     "lstm-100-low-rank": Row(LARGE, "low rank, a factor a gate", _LSTM | _both("low_rank", 11)),
     "lstm-100-shared": Row(LARGE, "low rank, a factor shared by the gates", _LSTM | _both("shared", 18)),

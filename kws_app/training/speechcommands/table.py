@@ -13,14 +13,16 @@ from pathlib import Path
 import torch
 
 from kws_app.arrays import RATE
+from kws_app.errors import ConfigError, Fault
 from kws_app.training.data import read_recording, rows
-from kws_app.training.network import Front
+from kws_app.training.network import Front, Network
 from kws_app.training.speechcommands.clips import Clips, noise, read_split
 from kws_app.training.speechcommands.course import Course, Entrant, write
 from kws_app.training.speechcommands.examples import ExampleMaker, Examples
 from kws_app.training.speechcommands.judge import accuracy
 from kws_app.training.speechcommands.recipe import ClipRecipe
-from kws_app.training.speechcommands.rows import Row
+from kws_app.training.speechcommands.rows import ROWS, Row
+from kws_app.training.speechcommands.teachers import taught
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +42,8 @@ class Material:
     corpus: dict[str, float]
 
 
-def gather(recipe: ClipRecipe, folder: Path, device: torch.device) -> Material:
-    """Decode the folder's recordings and make the examples."""
+def gather(recipe: ClipRecipe, folder: Path, device: torch.device, *, teachers: Sequence[Network] = ()) -> Material:
+    """Decode the folder's recordings and make the examples; what *teachers* say of one is its target."""
     corpus, keywords = folder / "speech_commands", tuple(recipe.keywords)
     train, dev = (read_split(corpus, split, keywords) for split in ("train", "dev"))
     skipped = len(train.skipped) + len(dev.skipped)
@@ -49,6 +51,8 @@ def gather(recipe: ClipRecipe, folder: Path, device: torch.device) -> Material:
     recordings = sorted((folder / "background" / "train" / "noise").glob("*.*"))
     maker = ExampleMaker(recipe, train, [*noise(corpus, "train"), *map(read_recording, recordings)], device)
     examples = maker.make(recipe.course.examples)
+    if teachers:
+        examples = taught(examples, maker.front, teachers, recipe.scored_steps)
     print(f"{len(examples)} examples", flush=True)
     listed = rows(corpus / "manifest.tsv")
     speakers = {
@@ -65,6 +69,27 @@ def entrants(recipe: ClipRecipe, named: Mapping[str, Row], seeds: Sequence[int])
         for seed in seeds
         for key, row in named.items()
     ]
+
+
+def named(recipe: ClipRecipe, names: Sequence[str], work: Path) -> list[Entrant]:
+    """Trained networks of the folder *work*, by their names.
+
+    Raises:
+        ConfigError: every name that is none of one.
+    """
+    found, faults = [], []
+    for name in names:
+        key, _, seed = name.rpartition(".")
+        if not (work / f"{name}.pt").exists() or key not in ROWS or not seed.isdecimal():
+            there = ", ".join(sorted(path.stem for path in work.glob("*.*.pt") if path.stem.count(".") == 1))
+            faults.append(
+                Fault("course.teachers", None, name, f"is not trained in {work}; there are: {there or 'none'}")
+            )
+        else:
+            found += entrants(recipe, {key: ROWS[key]}, [int(seed)])
+    if faults:
+        raise ConfigError(*faults)
+    return found
 
 
 def train_all(

@@ -1,0 +1,79 @@
+"""Networks that learn what others of a finished run say, instead of labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the training extra is not installed")
+
+from kws_app.errors import ConfigError  # noqa: E402
+from kws_app.training.cli import main  # noqa: E402
+from kws_app.training.network import Front  # noqa: E402
+from kws_app.training.recipe import recipe_text  # noqa: E402
+from kws_app.training.speechcommands.judge import clip_scores, step_features  # noqa: E402
+from kws_app.training.speechcommands.recipe import ClipRecipe  # noqa: E402
+from kws_app.training.speechcommands.rows import ROWS  # noqa: E402
+from kws_app.training.speechcommands.table import Material, entrants, gather, named  # noqa: E402
+from kws_app.training.speechcommands.teachers import taught  # noqa: E402
+from tests.training.speechcommands.corpus import recipe, write_corpus  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    return gather(recipe(), write_corpus(tmp_path_factory.mktemp("data"), clips=1), torch.device("cpu"))
+
+
+def front(recipe: ClipRecipe, *, mean: float, deviation: float) -> Front:
+    made = Front(recipe.features, recipe.network)
+    made.mean.fill_(mean)
+    made.deviation.fill_(deviation)
+    return made
+
+
+def test_a_target_is_the_mean_of_what_the_teachers_say_of_the_clip(material: Material) -> None:
+    teachers = [entrants(recipe(), {"gru-77": ROWS["gru-77"]}, [seed])[0].network() for seed in (0, 1)]
+    teachers[0].front.load_state_dict(front(recipe(), mean=1.0, deviation=2.0).state_dict())
+    teachers[1].front.load_state_dict(front(recipe(), mean=0.0, deviation=3.0).state_dict())
+    ours = front(recipe(), mean=-1.0, deviation=4.0)
+    features = step_features(recipe(), material.dev.samples[:5])
+    bands, _ = ours(features.transpose(0, 1), torch.zeros(5, 1))
+    few = replace(material.examples, x=bands.transpose(0, 1), targets=material.examples.targets[:5])
+
+    found = taught(few, ours, teachers, recipe().scored_steps).targets
+
+    said = [clip_scores(teacher, features, recipe().scored_steps) for teacher in teachers]
+    torch.testing.assert_close(found.float(), torch.stack(said).mean(dim=0), atol=2e-3, rtol=0)
+
+
+def test_a_teacher_of_other_features_is_refused(material: Material) -> None:
+    teacher = entrants(recipe(), {"gru-77": ROWS["gru-77"]}, [0])[0].network()
+    teacher.front.bands *= 2
+
+    with pytest.raises(ConfigError, match=r"course.teachers: were trained on other features"):
+        taught(material.examples, material.front, [teacher], 1)
+
+
+def test_the_command_learns_from_a_run_before_it(tmp_path: Path) -> None:
+    data, page, short = write_corpus(tmp_path / "data"), tmp_path / "page.md", ["--examples", "64", "--updates", "2"]
+    common = ["report", "speech-commands", "--data", str(data), "--page", str(page), "--seeds", "0", *short]
+    comparison, _ = recipe_text("comparison", "kws_app.training.speechcommands")
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(comparison + "  teachers: [gru-77.0]\n", encoding="utf-8")
+    assert main([*common, "--rows", "gru-77", "--work", str(tmp_path / "first")]) == 0
+
+    taught_by = ["--recipe", str(mine), "--teachers", str(tmp_path / "first")]
+    assert main([*common, "--rows", "ghost4-100", "--work", str(tmp_path / "second"), *taught_by]) == 0
+
+    assert (tmp_path / "second" / "ghost4-100.0.onnx").exists()
+
+
+@pytest.mark.parametrize("name", ["gru-77.3", "gru-78.0", "gru-77"])
+def test_a_teacher_that_is_not_trained_is_named_with_those_that_are(tmp_path: Path, name: str) -> None:
+    for there in ("gru-77.0.pt", "gru-77.1.checkpoint.pt", "gru-78.0.pt"):
+        (tmp_path / there).touch()
+
+    with pytest.raises(ConfigError, match=rf"course.teachers: {name}: is not trained in .*; there are: gru-77.0"):
+        named(recipe(), [name], tmp_path)
