@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from kws_app.events import Detection, StateChanged
 from kws_app.hooks.command import CommandHook, Settings
 from kws_app.hooks.runner import HookFailedError, HookTimeoutError
 from kws_app.schema import read
+from tests.conftest import nobody
 
 HEARD = Detection(
     time=12.34,
@@ -119,6 +121,41 @@ def test_cancelling_what_does_not_run_does_nothing() -> None:
     idle.cancel()
     idle.run(HEARD)
     idle.cancel()
+
+
+def test_cancelling_a_program_that_ends_at_that_moment_does_nothing() -> None:
+    quick = hook("true")
+
+    def run() -> None:
+        for _ in range(10):
+            with suppress(HookFailedError):  # it was killed in time
+                quick.run(HEARD)
+
+    runs = threading.Thread(target=run)
+    runs.start()
+    while runs.is_alive():
+        quick.cancel()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to become another user")
+def test_a_program_that_became_another_users_is_left_to_end_by_itself(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "end")
+    as_somebody = ("setpriv", "--reuid=12345", "--clear-groups", "sh", "-c", "echo > begun; read line < end")
+    (tmp_path / "begun").touch()
+    for path in (tmp_path, *tmp_path.iterdir()):
+        path.chmod(0o777)
+    lamp = hook(*as_somebody, folder=tmp_path)
+    run = threading.Thread(target=lamp.run, args=[HEARD])
+    run.start()
+    while not (tmp_path / "begun").read_text(encoding="utf-8"):
+        os.sched_yield()
+
+    with nobody():
+        lamp.cancel()
+
+    assert run.is_alive()
+    (tmp_path / "end").write_text("now\n", encoding="utf-8")
+    run.join()
 
 
 def test_a_command_that_is_nowhere_in_path_is_a_clear_sentence_before_anything_is_heard() -> None:
