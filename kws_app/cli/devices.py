@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kws_app.cli.options import add_config
-from kws_app.errors import EX_OK, HungError, MicrophoneError
+from kws_app.errors import EX_OK, MicrophoneError
 
 if TYPE_CHECKING:
     from kws_app.audio.portaudio import Device, PortAudio
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """List the devices; if the configuration picks none of them, say so on standard error and by the exit code.
 
     Raises:
-        MicrophoneError: PortAudio hangs. It does so on a thread of its own, so that Ctrl-C is heard.
+        HungError: PortAudio hangs. It does so on a thread of its own, so that Ctrl-C is heard.
     """
     from kws_app.config import load_config
     from kws_app.daemon.errand import Errand
@@ -46,11 +46,7 @@ def run(args: argparse.Namespace) -> int:
     wanted = load_config(args.config).values.audio.device
     looks: list[_Look] = []
     errand = Errand("listing the devices", lambda: looks.append(_look(wanted)), limit_seconds=LIST_SECONDS)
-    try:
-        errand.wait()
-    except HungError as error:
-        message = f"microphone: a device, or the audio server, hangs: no answer for {LIST_SECONDS:g} s"
-        raise MicrophoneError(message) from error
+    errand.wait()
     errand.raise_error()
     rows, complaint = looks[0]
     if complaint is not None:

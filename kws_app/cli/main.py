@@ -13,7 +13,7 @@ from io import TextIOWrapper
 
 from kws_app import __version__, stderr
 from kws_app.cli.options import Parser, add_config
-from kws_app.errors import EX_CANTCREAT, EX_OK, EX_SOFTWARE, INTERRUPTED, KwsError
+from kws_app.errors import EX_CANTCREAT, EX_OK, EX_SOFTWARE, EX_UNAVAILABLE, INTERRUPTED, HungError, KwsError
 
 # Before numpy is imported: its linear algebra would start a thread a core, and no product of ours is worth a second.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -45,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = args.run(args)
         sys.stdout.flush()
+    except HungError as error:  # of a command; the daemon ends in its own way
+        print(f"microphone: {error}; the device, or an audio server, hangs", file=stderr.stream())
+        return EX_UNAVAILABLE
     except KwsError as error:
         print(error, file=stderr.stream())
         return error.exit_code

@@ -14,9 +14,9 @@ from kws_app.cli import choice
 from kws_app.errors import EX_OK, MicrophoneError
 
 if TYPE_CHECKING:
-    from kws_app.audio.microphone import Microphone
     from kws_app.audio.settings import AudioSettings
     from kws_app.audio.wavefile import WaveFile
+    from kws_app.daemon.supervisor import Supervisor
 
 MICROPHONE = "microphone"
 SAMPLE = "examples/computer.flac"
@@ -42,27 +42,34 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Listen, measure, report."""
+    """Listen, measure, report.
+
+    Raises:
+        MicrophoneError, RecordingError: there is nothing to listen to.
+        HungError: PortAudio hangs. It does so on a thread of its own, so that Ctrl-C is heard.
+    """
     from kws_app.profiler import profile
 
     chosen = choice.choose(args)
     with ExitStack() as opened:
         source = _opened(args.source, chosen.config.values.audio, opened)
         facts = {"source": source.description} | profile(source, chosen.model, chosen.keywords, seconds=args.seconds)
-    print(json.dumps(facts) if args.json else table(facts))
+        print(json.dumps(facts) if args.json else table(facts), flush=True)  # before what may hang: closing
     return EX_OK
 
 
-def _opened(wanted: str | None, settings: AudioSettings, opened: ExitStack) -> Microphone | WaveFile:
+def _opened(wanted: str | None, settings: AudioSettings, opened: ExitStack) -> Supervisor | WaveFile:
     """The source, opened for as long as *opened* is."""
-    from kws_app.audio.microphone import Microphone
     from kws_app.audio.wavefile import WaveFile
+    from kws_app.daemon.supervisor import Supervisor
     from kws_app.model.shipped import find_shipped
 
     if wanted not in (None, MICROPHONE):
         return opened.enter_context(WaveFile(Path(str(wanted)), paced=True))
     try:
-        return opened.enter_context(Microphone(settings))
+        microphone = Supervisor(settings)
+        microphone.open()  # outside of the stack: one that hangs cannot be closed either
+        return opened.enter_context(microphone)
     except MicrophoneError as error:
         sample = find_shipped(SAMPLE)
         if wanted == MICROPHONE or not sample.is_file():

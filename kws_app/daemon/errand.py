@@ -68,5 +68,5 @@ class Errand(threading.Thread):
                 return
             if time.monotonic() >= deadline:
                 self.is_hung = True
-                raise HungError(f"{self.name} has not returned for {self._limit:g} s, and only a new process helps")
+                raise HungError(f"{self.name} has not returned for {self._limit:g} s")
             yield

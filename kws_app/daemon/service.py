@@ -88,7 +88,7 @@ class Service:
             try:
                 self._run()
             except HungError as error:
-                logger.error("%s; the process ends here", error)
+                logger.error("%s, and only a new process helps; this one ends here", error)
                 os._exit(EX_OK if self._asked.stop else error.exit_code)  # the hanging thread would keep it
             logger.info("Stopped after %.0f s of audio; hooks: %s", self._ear.seconds, self._runner.words)
 

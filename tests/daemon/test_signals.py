@@ -122,4 +122,4 @@ def test_a_deaf_device_that_cannot_be_closed_ends_the_process_with_70_and_says_s
         said = process.stderr.read()
 
     assert status == 70
-    assert "ERROR closing default has not returned for 3 s, and only a new process helps; the process ends here" in said
+    assert "ERROR closing default has not returned for 3 s, and only a new process helps; this one ends here" in said

@@ -1,0 +1,46 @@
+"""``kws-app profile`` on a real audio server, and on a card that hangs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TINY_MODEL
+from tests.system.faults.broken_card import broken_card
+from tests.system.virtual_microphone import VirtualMicrophone
+
+COMMAND = [
+    *(sys.executable, "-m", "kws_app", "profile", "--seconds", "0.5", "--json"),
+    *("--source", "microphone", "--model", str(TINY_MODEL), "--keyword", "all"),
+]
+
+
+@pytest.fixture
+def server() -> Iterator[VirtualMicrophone]:
+    with VirtualMicrophone() as server:
+        yield server
+
+
+def test_a_microphone_is_profiled(server: VirtualMicrophone) -> None:
+    facts = json.loads(subprocess.check_output(COMMAND, env=server.environment()))
+
+    assert facts["source"].startswith("default, ")
+    assert facts["frames"] > 0
+
+
+def test_ctrl_c_ends_it_though_a_card_hangs(server: VirtualMicrophone, tmp_path: Path) -> None:
+    card = broken_card(tmp_path)
+    card.open_hangs = True
+    with subprocess.Popen(COMMAND, env={**server.environment(), **card.environment}) as process:
+        while not card.is_hanging:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(5) == 130
