@@ -36,7 +36,10 @@ class StateSettings:
             return _first(environment["STATE_DIRECTORY"])
         if is_root:
             return STATE
-        return Path(environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "kws-app"
+        try:
+            return Path(environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "kws-app"
+        except RuntimeError:  # no $HOME, and a user whom this system does not know, as containers have them
+            return STATE
 
 
 @dataclass(frozen=True, slots=True)

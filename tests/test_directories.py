@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
 from kws_app.directories import ControlSettings, StateSettings
+from tests.conftest import ROOT
 
 FOLDER = Path("/etc/kws-app")
 
@@ -35,6 +41,18 @@ def test_a_user_has_directories_of_their_own() -> None:
 
     assert StateSettings().place(FOLDER, desktop, is_root=False) == Path("/home/pi/.state/kws-app")
     assert StateSettings().place(FOLDER, {}, is_root=False) == Path.home() / ".local/state/kws-app"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to become a user who is not there")
+def test_a_user_whom_the_system_does_not_know_and_who_names_no_home_has_the_systems_folder() -> None:
+    program = (
+        "import os, pwd; from pathlib import Path; from kws_app.directories import StateSettings\n"
+        "os.setuid(54321); print(StateSettings().place(Path(), {}, is_root=False))"
+    )
+
+    said = subprocess.check_output([sys.executable, "-c", program], env={}, cwd=ROOT, text=True)
+
+    assert said == "/var/lib/kws-app\n"
 
 
 def test_a_user_reaches_the_systems_daemon_when_they_run_none() -> None:

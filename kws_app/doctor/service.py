@@ -96,7 +96,9 @@ def state(machine: Machine, settings: StateSettings, configured_in: Path) -> Che
     if not there.is_dir():
         return problem("state", f"{there} is no folder", "remove it, or set state.directory")
     if not os.access(there, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-        return problem("state", f"{there} cannot be written", f"sudo chown $USER {there}, or set state.directory")
+        return problem(
+            "state", f"{there} cannot be written", f"sudo install -d -o $USER {folder}, or set state.directory"
+        )
     if _is_read_only(there) or os.statvfs(there).f_bavail * os.statvfs(there).f_frsize < LEAST_FREE_BYTES:
         return problem("state", f"{there}: the disk is full, or read-only", "make room: df; look at the card: dmesg")
     return ok("state", f"{folder} can be written")

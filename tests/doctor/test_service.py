@@ -119,6 +119,18 @@ def test_state_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
         )
 
     assert (check.verdict, check.seen) == (Verdict.PROBLEM, f"{folder} cannot be written")
+    assert check.remedy == f"sudo install -d -o $USER {folder}, or set state.directory"
+
+
+def test_a_folder_above_that_of_the_state_is_not_to_change_hands(tmp_path: Path) -> None:
+    for parent in [tmp_path, *tmp_path.parents][:3]:
+        parent.chmod(0o755)
+
+    with nobody():
+        check = service.state(machine(tmp_path, environment={"STATE_DIRECTORY": "/home/state"}), StateSettings(), HERE)
+
+    assert (check.verdict, check.seen) == (Verdict.PROBLEM, f"{tmp_path} cannot be written")
+    assert check.remedy == f"sudo install -d -o $USER {tmp_path}/home/state, or set state.directory"
 
 
 def test_a_file_where_the_state_should_be_is_a_problem(tmp_path: Path) -> None:
