@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -15,8 +18,11 @@ from kws_app.arrays import RATE, Samples
 from kws_app.audio.resample import DeviceFrames, Resampler
 from kws_app.audio.source import Block
 from kws_app.errors import RecordingError
+from kws_app.stderr import silenced
 
 logger = logging.getLogger(__name__)
+
+_debug = partial(logger.debug, "libsndfile: %s")
 
 BLOCK_SECONDS = 1.0
 PACED_BLOCK_SECONDS = 0.08
@@ -103,7 +109,8 @@ class WaveFile:
 
     def _read(self, count: int) -> DeviceFrames:
         try:
-            frames: DeviceFrames = self._file.read(count, dtype=self._sample_format, always_2d=True)
+            with _quiet():
+                frames: DeviceFrames = self._file.read(count, dtype=self._sample_format, always_2d=True)
         except soundfile.LibsndfileError as error:
             seconds = self._file.tell() / self._file.samplerate
             raise RecordingError(f"{self.path}: damaged after {seconds:.1f} s: {error.error_string}") from error
@@ -113,7 +120,8 @@ class WaveFile:
 def _opened(path: Path) -> soundfile.SoundFile:
     try:
         path.open("rb").close()  # libsndfile calls everything that the system refuses a "System error"
-        file = soundfile.SoundFile(os.fsencode(path))  # given text, it refuses names that are not UTF-8
+        with _quiet():
+            file = soundfile.SoundFile(os.fsencode(path))  # given text, it refuses names that are not UTF-8
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror}") from error
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a name that ends in .raw
@@ -124,3 +132,11 @@ def _opened(path: Path) -> soundfile.SoundFile:
             f"{path}: claims {file.samplerate} Hz and {file.channels} channels: damaged, or no recording"
         )
     return file
+
+
+def _quiet() -> AbstractContextManager[None]:
+    """Keep from people what libmpg123 prints of every frame of an mp3 that it has to mend.
+
+    Not where there are other threads, as in the daemon: standard error is theirs, too, and their words would be lost.
+    """
+    return silenced(_debug) if threading.active_count() == 1 else nullcontext()

@@ -112,6 +112,19 @@ def test_a_file_that_cannot_be_read_does_not_keep_the_others_from_being_heard(
     assert json.loads(output.out.splitlines()[-1])["detections"] == 2
 
 
+def test_what_the_decoder_of_a_damaged_mp3_says_is_kept_from_people(tmp_path: Path) -> None:
+    path, noise = tmp_path / "damaged.mp3", np.random.default_rng(1)
+    soundfile.write(path, noise.normal(scale=0.1, size=2 * RATE), RATE)
+    damaged = bytearray(path.read_bytes())
+    damaged[2000:2200] = noise.bytes(200)
+    path.write_bytes(damaged)
+
+    command = [sys.executable, "-m", "kws_app", "replay", *MODEL, "--keyword", "all", path]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert (ended.stderr, ended.stdout.count("\n")) == ("", 1)
+
+
 def test_an_empty_recording_has_nothing_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     soundfile.write(tmp_path / "empty.wav", np.empty(0, np.int16), RATE)
 
