@@ -16,12 +16,10 @@ from kws_app.cli.durations import moment
 from kws_app.cli.events import text_of
 from kws_app.daemon.control import ControlServer
 from kws_app.directories import ControlSettings
-from kws_app.events import AudioLost, Detection, Event, HookEnded, ModelReset, NearMiss, StateChanged
-from tests.daemon.simulated_service import SimulatedService
+from kws_app.events import AudioLost, Event, HookEnded, ModelReset, NearMiss, StateChanged
+from tests.daemon.simulated_service import DETECTION, SimulatedService
 
 AT = datetime(2026, 3, 1, 12, 41, 7, tzinfo=UTC)
-
-DETECTION = Detection(time=1.5, keyword="computer", score=0.94, end=24_000, threshold=0.9)
 
 
 @pytest.mark.parametrize(

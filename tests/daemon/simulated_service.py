@@ -12,11 +12,13 @@ from kws_app.daemon.inbox import Inbox
 from kws_app.daemon.meter import Level
 from kws_app.daemon.publisher import Publisher
 from kws_app.daemon.status import Status
-from kws_app.events import Event
+from kws_app.events import Detection, Event
 
 T = TypeVar("T")
 
 SINCE = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+DETECTION = Detection(time=1.5, keyword="computer", score=0.94, end=24_000, threshold=0.9)
 
 
 class SimulatedService:
