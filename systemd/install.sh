@@ -62,6 +62,12 @@ look_at_what_is_installed() {
     installed=$(said "$PREFIX_OF_UNIT" "$unit") whose=$(said 's/^User=//p' "$unit")
     is_our_link "$installed" || installed='' whose=''
     prefix=${prefix:-${installed:-/opt/kws-app}} user=${user:-${whose:-kws-app}}
+    [ -z "$is_desktop" ] || return 0
+    # What was opened before is written anew, too: it may name another user, or be another version's.
+    for opening in $(cd "$here/open" && echo *.conf); do
+        [ ! -e "$unit.d/$opening" ] || openings="$openings ${opening%.conf}"
+    done
+    openings=$(printf '%s\n' $openings | sort -u)
 }
 
 judge_options() {

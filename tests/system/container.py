@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -81,6 +82,15 @@ class Container:
         )
         assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
+
+    @contextlib.contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """Nothing more can be written, but to file systems that systemd mounts, such as /tmp."""
+        self.run("sh", "-c", "cat /dev/zero >/filler", check=False, within=120)
+        try:
+            yield
+        finally:
+            (self.root / "filler").unlink()
 
     def changes(self) -> set[str]:
         """The files and folders that differ from this machine's, or are gone."""

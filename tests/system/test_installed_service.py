@@ -202,13 +202,10 @@ def test_a_service_that_is_killed_comes_back(listening: Service, spoken: Samples
 
 
 def test_it_hears_and_restarts_on_a_full_disk(listening: Service, spoken: Samples) -> None:
-    listening.container.run("sh", "-c", "cat /dev/zero >/filler", check=False, within=120)
-    try:
+    with listening.container.full_disk():
         listening.container.run("systemctl", "restart", "kws-app")
         listening.microphone.feeder.speak(spoken)
         listening.until(lambda: listening.detections() == 1, within=10)
-    finally:
-        (listening.container.root / "filler").unlink()
 
     listening.hears(spoken)
 
@@ -256,6 +253,19 @@ def test_an_upgrade_that_cannot_use_the_configuration_changes_nothing(listening:
     listening.hears(spoken)
 
 
+def test_an_upgrade_that_fills_the_disk_changes_nothing(listening: Service, spoken: Samples) -> None:
+    root = listening.container.root
+    programs, unit = sorted((root / "opt").glob("kws-app*")), (root / UNIT[1:]).read_text()
+
+    with listening.container.full_disk():  # /tmp is a disk of its own, /var/tmp is not
+        failed = listening.container.run("env", "TMPDIR=/var/tmp", f"{CHECKOUT}/systemd/install.sh", check=False)
+
+    assert failed.returncode != 0
+    assert "kws-app: failed; undoing it" in failed.stdout
+    assert (sorted((root / "opt").glob("kws-app*")), (root / UNIT[1:]).read_text()) == (programs, unit)
+    listening.hears(spoken)
+
+
 def test_an_upgrade_that_does_not_hear_gives_way_to_what_was_before(listening: Service, spoken: Samples) -> None:
     root = listening.container.root
     programs, unit = (root / "opt/kws-app").readlink(), (root / UNIT[1:]).read_text()
@@ -283,6 +293,19 @@ def test_another_prefix_and_user_leave_no_programs_behind_and_hold_for_upgrades(
     upgrade = listening.install("--dry-run").stdout
     assert "-m venv --clear /srv/kws-app.b" in upgrade
     assert "runuser -u listener " in upgrade
+
+
+def test_what_was_opened_is_written_anew_by_an_upgrade_for_it_may_name_another_user(listening: Service) -> None:
+    folder, openings = listening.container.root / f"{UNIT[1:]}.d", ("home.conf", "sound-server.conf")
+    for opening in openings:
+        (folder / opening).touch()
+
+    said = listening.install("--dry-run", "--open", "home").stdout
+
+    written = [line.strip() for line in said.splitlines() if "/open/" in line]
+    assert written == [f"fill_in {CHECKOUT}/systemd/open/{opening} {UNIT}.d/{opening}" for opening in openings]
+    for opening in openings:
+        (folder / opening).unlink()
 
 
 def test_it_is_uninstalled_without_a_trace(service: Service, before: set[str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.systemd.scripts import SYSTEM_PATH, program, run
 
-TOOLS = ("cat", "cut", "dirname", "getconf", "id", "mktemp", "readlink", "rm", "sed", "tr", "uname")
+TOOLS = ("cat", "cut", "dirname", "getconf", "id", "mktemp", "readlink", "rm", "sed", "sort", "tr", "uname")
 
 
 @pytest.fixture(autouse=True)
