@@ -32,7 +32,7 @@ class Event:
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None:
-                pairs[field.name] = _plain(value)
+                pairs[field.name] = plain(value)
         return pairs
 
     def as_json(self) -> str:
@@ -105,7 +105,8 @@ class HookEnded(Event):
     message: str | None = None
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The value as JSON has it: times in UTC, numbers to four digits behind the point."""
     if isinstance(value, float):
         return round(value, 4)
     if isinstance(value, datetime):

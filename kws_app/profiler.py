@@ -152,8 +152,3 @@ def start_up(model: Path) -> dict[str, Any]:
         "start_up_seconds": seconds | {"total": round(sum(seconds.values()), 4)},
         "rss_bytes": rss | {"total": sum(rss.values())},
     }
-
-
-def resident_bytes() -> int:
-    """Memory of this process that is in RAM."""
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from kws_app.profiler import resident_bytes
+from kws_app.daemon.status import rss_bytes
 
 UNJUDGED = 1 / 2
 """The first half, in which what is made once is made."""
@@ -26,7 +26,7 @@ class Look:
     @classmethod
     def at(cls, hour: float) -> Self:
         """A look now."""
-        return cls(hour, resident_bytes() / 1000, len(os.listdir("/proc/self/fd")), threading.active_count())
+        return cls(hour, rss_bytes() / 1000, len(os.listdir("/proc/self/fd")), threading.active_count())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kws_app.events import AudioLost, Detection, Event, NearMiss
+from kws_app.events import AudioLost, Detection, Event, NearMiss, plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Status:
 
     def as_dict(self) -> dict[str, Any]:
         """The status as JSON-ready values."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        return {field.name: plain(getattr(self, field.name)) for field in fields(self)}
 
 
 class Tally:
@@ -98,11 +98,3 @@ def _fields_of(file: str, after: str = "") -> list[str]:
     """The fields of a file of one line, those behind the last *after* alone: a program's name may have spaces."""
     text = Path(file).read_text(encoding="utf-8", errors="replace")
     return (text.rpartition(after)[2] if after else text).split()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return round(value, 3)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return value
