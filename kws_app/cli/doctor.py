@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from kws_app.cli.options import add_config
+from kws_app.cli.wording import count
 from kws_app.errors import EX_OK
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"healthy": not found, "checks": [asdict(check) for check in checks]}))
     else:
         warnings = sum(check.verdict is Verdict.WARNING for check in checks)
-        print(f"{_count(len(found), 'problem')}, {_count(warnings, 'warning')}")
+        print(f"{count(len(found), 'problem')}, {count(warnings, 'warning')}")
     return FOUND if found else EX_OK
 
 
@@ -73,7 +74,3 @@ def lines(check: Check) -> Iterator[str]:
     yield f"{check.verdict:8} {check.name:14} {check.seen}"
     if check.remedy is not None:
         yield f"{'':23} -> {check.remedy}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

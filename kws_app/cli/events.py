@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from kws_app.cli.options import add_config
+from kws_app.cli.wording import moment
 
 EXAMPLES = """\
 examples:
@@ -45,8 +46,6 @@ def run(args: argparse.Namespace) -> int:
 
 def text_of(event: dict[str, Any]) -> str:
     """The event on one line, for people."""
-    from kws_app.cli.durations import moment
-
     return f"{moment(event['at']):%H:%M:%S}  {_said(event)}"
 
 

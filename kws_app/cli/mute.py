@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from kws_app.cli.durations import clock, moment, seconds_of
 from kws_app.cli.options import add_config
+from kws_app.cli.wording import clock, moment, seconds_of
 from kws_app.errors import EX_OK
 
 EXAMPLES = """\

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kws_app.cli import choice
+from kws_app.cli.wording import count
 from kws_app.errors import EX_OK, RecordingError
 
 if TYPE_CHECKING:
@@ -79,9 +80,9 @@ def _json_line(file: Path, facts: dict[str, Any]) -> str:
 
 def _text_line(file: Path, facts: dict[str, Any]) -> str:
     match facts:
-        case {"event": "summary", "detections": count, "seconds": seconds, "cpu_seconds": cpu}:
+        case {"event": "summary", "detections": number, "seconds": seconds, "cpu_seconds": cpu}:
             share = f", {cpu / seconds:.2%} of a core in real time" if seconds else ""
-            text = f"{count} detection{'s' * (count != 1)} in {seconds:.1f} s; {cpu:.2f} s of CPU{share}"
+            text = f"{count(number, 'detection')} in {seconds:.1f} s; {cpu:.2f} s of CPU{share}"
         case {"time": seconds, "keyword": keyword, "score": score, "threshold": threshold, "event": kind}:
             text = f"{seconds:8.2f} s  {kind.replace('_', ' '):9}  {keyword}  (score {score:.2f} of {threshold:.2f})"
         case _:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kws_app.cli.options import add_config
+from kws_app.cli.wording import clock, count, lasting, moment
 from kws_app.errors import EX_OK, EX_UNAVAILABLE
 
 AS_WANTED = ("listening", "muted")
@@ -58,8 +59,6 @@ def table(status: dict[str, Any], *, now: datetime) -> str:
 
 
 def _rows(status: dict[str, Any], now: datetime) -> Iterator[tuple[str, str]]:
-    from kws_app.cli.durations import lasting
-
     yield "state", _state(status, now)
     yield "device", status["device"]
     yield "level", f"{status['level_dbfs']:.0f} dBFS, noise floor {status['noise_floor_dbfs']:.0f} dBFS"
@@ -67,14 +66,14 @@ def _rows(status: dict[str, Any], now: datetime) -> Iterator[tuple[str, str]]:
     last = "nothing heard yet" if heard is None else f"last heard {heard:.1f} s ago"
     yield (
         "audio",
-        f"{last}, {status['lag_seconds']:.2f} s waiting, {_count(gaps, 'gap')}, {_count(overflows, 'overflow')}",
+        f"{last}, {status['lag_seconds']:.2f} s waiting, {count(gaps, 'gap')}, {count(overflows, 'overflow')}",
     )
     label = "keywords"
     for keyword, heard in status["keywords"].items():
-        detections, near = _count(heard["detections"], "detection"), _count(heard["near_misses"], "near miss", "es")
+        detections, near = count(heard["detections"], "detection"), count(heard["near_misses"], "near miss", "es")
         yield label, f"{keyword}: {detections}, {near}"
         label = ""
-    yield "hooks", ", ".join(f"{count} {outcome}" for outcome, count in status["hooks"].items())
+    yield "hooks", ", ".join(f"{number} {outcome}" for outcome, number in status["hooks"].items())
     yield "model", status["model"]
     yield "config", status["config"] or "none found; the defaults"
     megabytes, up = status["rss_bytes"] / 1e6, lasting(status["uptime"])
@@ -83,8 +82,6 @@ def _rows(status: dict[str, Any], now: datetime) -> Iterator[tuple[str, str]]:
 
 
 def _state(status: dict[str, Any], now: datetime) -> str:
-    from kws_app.cli.durations import clock, lasting, moment
-
     since = moment(status["since"])
     parts = [f"{status['state']} for {lasting((now - since).total_seconds())}, since {clock(since)}"]
     if status["reason"]:
@@ -92,7 +89,3 @@ def _state(status: dict[str, Any], now: datetime) -> str:
     if status["muted_until"]:
         parts.append(f"{lasting((moment(status['muted_until']) - now).total_seconds())} left")
     return "; ".join(parts)
-
-
-def _count(number: int, what: str, plural: str = "s") -> str:
-    return f"{number} {what}{plural * (number != 1)}"

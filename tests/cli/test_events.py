@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from kws_app.cli.durations import moment
 from kws_app.cli.events import text_of
+from kws_app.cli.wording import moment
 from kws_app.daemon.control import ControlServer
 from kws_app.directories import ControlSettings
 from kws_app.events import AudioLost, Event, HookEnded, ModelReset, NearMiss, StateChanged

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kws_app.cli.durations import clock
 from kws_app.cli.main import main
+from kws_app.cli.wording import clock
 from tests.daemon.simulated_service import SimulatedService
 
 

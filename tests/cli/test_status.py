@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from kws_app.cli.durations import moment
 from kws_app.cli.main import main
 from kws_app.cli.status import table
+from kws_app.cli.wording import moment
 from tests.conftest import modules_loaded_by
 from tests.daemon.simulated_service import SINCE, SimulatedService
 

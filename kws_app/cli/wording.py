@@ -1,4 +1,4 @@
-"""Times and durations as people write and read them."""
+"""Times, durations and counts as people write and read them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def seconds_of(text: str) -> int:
     if written is None or not text:
         hint = f"; did you mean {text}m?" if text.isdecimal() else ""
         raise argparse.ArgumentTypeError(f"must be a time such as 90s, 30m, 1h30m or 2d, got {text}{hint}")
-    seconds = sum(int(count or 0) * unit for count, unit in zip(written.groups(), UNITS.values(), strict=True))
+    seconds = sum(int(number or 0) * unit for number, unit in zip(written.groups(), UNITS.values(), strict=True))
     if not 1 <= seconds <= LONGEST:
         raise argparse.ArgumentTypeError(f"must lie between 1s and 366d, got {text}")
     return seconds
@@ -34,6 +34,11 @@ def lasting(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes % 60} min"
     return f"{minutes} min" if minutes else f"{whole} s"
+
+
+def count(number: int, what: str, plural: str = "s") -> str:
+    """So many of something: ``1 gap``, ``2 gaps``, ``2 near misses`` for "near miss" and "es"."""
+    return f"{number} {what}{plural * (number != 1)}"
 
 
 def moment(text: str) -> datetime:

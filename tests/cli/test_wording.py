@@ -1,4 +1,4 @@
-"""Facts about times and durations as people write and read them."""
+"""Facts about times, durations and counts as people write and read them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from kws_app.cli.durations import clock, lasting, moment, seconds_of
+from kws_app.cli.wording import clock, count, lasting, moment, seconds_of
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,11 @@ def test_another_days_time_is_told_with_its_date() -> None:
 
 def test_a_moment_is_told_in_the_readers_time_zone() -> None:
     assert moment("2026-03-01T12:00:00Z").utcoffset() == datetime(2026, 3, 1, 12).astimezone().utcoffset()
+
+
+def test_one_is_not_several() -> None:
+    assert [count(number, "near miss", "es") for number in range(3)] == [
+        "0 near misses",
+        "1 near miss",
+        "2 near misses",
+    ]
