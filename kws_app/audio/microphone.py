@@ -54,7 +54,7 @@ class Microphone:
         self.rate: int | None = None
         self._settings, self._wanted, self._now, self._sleep = settings, name, now, sleep
         self._is_open = False
-        self._given_back = ExitStack()
+        self._opened = ExitStack()
 
     def __enter__(self) -> Self:
         from kws_app.audio.portaudio import PortAudio  # loads PyAudio, which nothing but an open microphone needs
@@ -68,7 +68,7 @@ class Microphone:
             opened.callback(stream.close)
             self._capture = Capture(stream.rate, stream.channels, stream.sample_format)
             stream.start(self._capture.write)
-            self._given_back = opened.pop_all()
+            self._opened = opened.pop_all()
         self._stream = stream
         self.description, self.name, self.rate = stream.description, device.name, stream.rate
         self._is_open = True
@@ -80,7 +80,7 @@ class Microphone:
     def close(self) -> None:
         """Give the device back; ``blocks`` ends. Twice does no harm. It can hang, as PortAudio can."""
         self._is_open = False
-        self._given_back.close()
+        self._opened.close()
 
     @property
     def lag_seconds(self) -> float:

@@ -25,7 +25,7 @@ COMMANDS = (
 )
 """Each is the module of that name beside this one, with ``add_parser(subparsers)`` and ``run(args) -> int``."""
 
-STDOUT, STDERR = 1, 2
+STDOUT = 1
 
 EXAMPLES = """\
 examples:
@@ -68,11 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _open_what_is_closed() -> None:
     """Open the null device in place of a standard stream that is closed: its number would go to the next file."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= stderr.STDERR:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
     sys.stdout = sys.stdout or os.fdopen(STDOUT, "w")
-    sys.stderr = sys.stderr or os.fdopen(STDERR, "w")
+    sys.stderr = sys.stderr or os.fdopen(stderr.STDERR, "w")
 
 
 def _discard_output() -> None:

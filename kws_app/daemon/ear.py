@@ -90,7 +90,7 @@ class Ear:
         self._audio, self.pipeline, self._publish = audio, pipeline, publish
         self._recording, self._new_device, self._new_clock = recording, new_device, new_clock
         self._clock, self._meter = new_clock(), Meter()
-        self._open = ExitStack()
+        self._opened = ExitStack()
         self.source: Source = Released(self._clock)
         self._overflows = 0  # of the sources before
         self._microphone: Supervisor | None = None  # the last one, which knows the device's name
@@ -113,7 +113,7 @@ class Ear:
         Raises:
             HungError: it does not return.
         """
-        self._open.close()
+        self._opened.close()
 
     def hear(self) -> Iterator[None]:
         """Take block after block until the source is over; yield after each, for whatever else is to be done.
@@ -186,14 +186,14 @@ class Ear:
 
     def _enter(self, source: Source) -> None:
         self._overflows += self.source.overflows
-        self.source = self._open.enter_context(source)
+        self.source = self._opened.enter_context(source)
         self._begin = self.pipeline.position
 
     def _leave(self) -> None:
         """Close the source to go on with another; a microphone has more time for that than in the end."""
         if self.source is self._microphone:
             self._microphone.close(within=CLOSE_SECONDS)
-        self._open.close()
+        self._opened.close()
 
     def _new_source(self) -> Source:
         if self.is_released:

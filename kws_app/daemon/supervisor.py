@@ -179,7 +179,7 @@ class Supervisor:
             yield from device.blocks()
             self._is_closed = True  # nobody else ends what a device delivers
         except MicrophoneError as error:
-            self._become(error)
+            self._go_deaf(error)
             yield NOTHING  # so that it is told, however soon it is over
 
     def _give_back(self, device: Device) -> Iterator[Block]:
@@ -198,7 +198,7 @@ class Supervisor:
 
     def _open_when_due(self) -> Iterator[Block]:
         while not self._patience.is_due(self._clock.now()):
-            self._note()
+            self._be_patient()
             self._clock.sleep(LOOK_SECONDS)
             yield NOTHING
         opening = self._opening()
@@ -211,8 +211,8 @@ class Supervisor:
         try:
             self._adopt(opening)
         except MicrophoneError as error:
-            self._become(error)
-        self._note()
+            self._go_deaf(error)
+        self._be_patient()
 
     def _opening(self) -> Errand:
         self._newest = self._new_device(self._settings, self.name)
@@ -240,12 +240,12 @@ class Supervisor:
             self.deaf = fault
         elif len(samples):
             self.deaf = None
-        self._note()
+        self._be_patient()
 
-    def _become(self, error: MicrophoneError) -> None:
+    def _go_deaf(self, error: MicrophoneError) -> None:
         self.deaf = str(error).removeprefix("microphone: ")
 
-    def _note(self) -> None:
+    def _be_patient(self) -> None:
         """Let time pass.
 
         Raises:
