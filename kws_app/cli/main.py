@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except HungError as error:  # of a command; the daemon ends in its own way
         print(f"microphone: {error}; the device, or an audio server, hangs", file=stderr.stream())
-        return EX_UNAVAILABLE
+        sys.stdout.flush()
+        os._exit(EX_UNAVAILABLE)  # libraries would complain of what the hanging thread still has
     except KwsError as error:
         print(error, file=stderr.stream())
         return error.exit_code

@@ -54,13 +54,6 @@ def say(daemon: Daemon, samples: Samples) -> None:
     daemon.microphone.feeder.wait_until_said()
 
 
-def recorders(daemon: Daemon) -> list[str]:
-    """Who records from the audio server."""
-    command = ["pactl", "list", "short", "source-outputs"]
-    listed = subprocess.run(command, env=daemon.environment(), capture_output=True, text=True, check=True)
-    return listed.stdout.splitlines()
-
-
 def test_the_status_has_everything_that_was_promised(daemon: Daemon) -> None:
     facts = status(daemon)
 
@@ -104,7 +97,7 @@ def test_while_muted_nothing_is_detected_and_afterwards_everything_is(daemon: Da
     daemon.asked("mute")
     daemon.next("state", within=1, state="muted", reason="no events")
     say(daemon, spoken)
-    assert (status(daemon)["state"], len(recorders(daemon))) == ("muted", 1)
+    assert (status(daemon)["state"], len(daemon.microphone.recorders())) == ("muted", 1)
 
     daemon.asked("unmute")
     say(daemon, spoken)
@@ -115,7 +108,7 @@ def test_while_muted_nothing_is_detected_and_afterwards_everything_is(daemon: Da
 
 def test_a_released_microphone_is_really_closed_and_comes_back(daemon: Daemon, spoken: Samples) -> None:
     daemon.asked("mute", "--release")
-    assert recorders(daemon) == []
+    assert daemon.microphone.recorders() == []
 
     daemon.asked("unmute")
     daemon.next("audio_lost", within=5)
@@ -138,7 +131,7 @@ def test_a_mute_survives_a_crash(daemon: Daemon, release: list[str]) -> None:
     assert [after[name] for name in ("state", "mute", "muted_until")] == [
         before[name] for name in ("state", "mute", "muted_until")
     ]
-    assert (recorders(daemon) == []) == (release != [])
+    assert (daemon.microphone.recorders() == []) == (release != [])
 
 
 def test_a_microphone_that_cannot_be_closed_is_closed_by_the_end_of_the_process(daemon: Daemon) -> None:
@@ -150,7 +143,7 @@ def test_a_microphone_that_cannot_be_closed_is_closed_by_the_end_of_the_process(
     daemon.microphone.wake_server()
     daemon.start()
     daemon.wait_until_ready()
-    assert (status(daemon)["mute"], recorders(daemon)) == ("released", [])
+    assert (status(daemon)["mute"], daemon.microphone.recorders()) == ("released", [])
 
 
 def test_a_mute_for_a_time_ends_by_itself(daemon: Daemon) -> None:

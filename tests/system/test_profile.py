@@ -44,3 +44,22 @@ def test_ctrl_c_ends_it_though_a_card_hangs(server: VirtualMicrophone, tmp_path:
         process.send_signal(signal.SIGINT)
 
         assert process.wait(5) == 130
+
+
+def test_what_was_measured_is_told_though_the_card_hangs_in_the_end(server: VirtualMicrophone, tmp_path: Path) -> None:
+    card = broken_card(tmp_path)
+    with subprocess.Popen(
+        [*COMMAND, "--seconds", "3"],
+        env={**server.environment(), **card.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while not server.recorders():
+            time.sleep(0.02)
+        card.close_hangs = True
+        told, complaint = process.communicate()
+
+    assert json.loads(told)["frames"] > 0
+    hangs = "microphone: closing the microphone has not returned for 0.75 s; the device, or an audio server, hangs\n"
+    assert (process.returncode, complaint) == (69, hangs)

@@ -110,6 +110,11 @@ class VirtualMicrophone:
             ["pactl", *words], env=self.environment(), check=True, timeout=UP_WITHIN_SECONDS, stdout=subprocess.DEVNULL
         )
 
+    def recorders(self) -> list[str]:
+        """Who records from the server."""
+        command = ["pactl", "list", "short", "source-outputs"]
+        return subprocess.check_output(command, env=self.environment(), text=True).splitlines()
+
     def start_server(self, *, plugged_in: bool = True) -> None:
         """Bring the audio server up, with its microphone or without, and wait until clients can connect."""
         self._fifo("mic").unlink(missing_ok=True)  # left over from a server that was killed, it keeps the source away
