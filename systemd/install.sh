@@ -55,14 +55,14 @@ take_options() {
     done
 }
 
-# An upgrade goes where the programs are, and the service stays whose it is.
+# An upgrade goes where the programs are; the service stays whose it is, and what was opened stays open.
 look_at_what_is_installed() {
     unit=$SYSTEM_UNIT template=$here/kws-app.service
     [ -z "$is_desktop" ] || unit=$USER_UNIT template=$here/user/kws-app.service
     installed=$(said "$PREFIX_OF_UNIT" "$unit") whose=$(said 's/^User=//p' "$unit")
     is_our_link "$installed" || installed='' whose=''
     prefix=${prefix:-${installed:-/opt/kws-app}} user=${user:-${whose:-kws-app}}
-    [ -z "$is_desktop" ] || return 0
+    [ -n "$installed" ] && [ -z "$is_desktop" ] || return 0
     # What was opened before is written anew, too: it may name another user, or be another version's.
     for opening in $(cd "$here/open" && echo *.conf); do
         [ ! -e "$unit.d/$opening" ] || openings="$openings ${opening%.conf}"
