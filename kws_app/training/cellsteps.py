@@ -137,7 +137,8 @@ def _toeplitz(graph: Graph, form: Toeplitz, G: Tensor, H: Tensor) -> str:
     """
     gates, rank, size = form.groups, form.rank, form.size
     G3, H3 = (graph.reshape(graph.matrix(factor), gates, rank, size) for factor in (G, H.flip(1)))
-    displacement = graph.add("MatMul", graph.add("Transpose", H3, perm=[0, 2, 1]), G3)
+    stored = graph.add("MatMul", graph.add("Transpose", H3, perm=[0, 2, 1]), G3)
+    displacement = graph.add("Div", stored, graph.constant(float(size)))
     along = _rolled(graph, displacement, gates, size)  # (gates, place on a diagonal, diagonal)
     axis = graph.constant([1], np.int64)
     start = graph.add("Mul", graph.add("ReduceSum", along, axis, keepdims=1), graph.constant(0.5))

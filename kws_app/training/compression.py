@@ -3,7 +3,7 @@
 Each form is a parametrization in torch's sense: it makes the whole matrix of what is stored, as often as a cell reads
 the matrix, and what is to be stored of a whole matrix, as the start and whenever one is assigned. Cells multiply by the
 whole matrix: at these sizes that is as fast as by the factors, and for Toeplitz-like ones faster than by FFT
-(``benchmarks/toeplitz.py``). A model file has what is stored.
+(``benchmarks/forms.py``). A model file has what is stored.
 
 Sources: low-rank factors as in FastGRNN (arXiv 1901.02358, eq. 7), factors that gates share and the structured matrices
 as in Lu, Sindhwani and Sainath (arXiv 1604.02594) and Sindhwani, Sainath and Kumar (arXiv 1510.01722).
@@ -78,6 +78,10 @@ class Toeplitz(Form):
     ``Z_1 M - M Z_{-1} = G_1 H_1' + ... + G_r H_r'`` (arXiv 1510.01722). Toeplitz matrices have 2, products of them the
     sum of theirs, and with as many as rows any matrix can be written so. Both generators are ``(gates * rank, size)``,
     size being the longer side of a block: a block that is not square is padded.
+
+    Stored are the generators of ``size M``, numbers of about 1. Each entry of ``M`` sums ``size`` products of them, and
+    what an update adds to all of them sums up too: with the generators of ``M`` itself, numbers of about 0.1 at 100
+    units, one update of Adam at a rate of 0.004 moved ``M`` by half of its size, and two such layers did not learn.
     """
 
     def __init__(self, rank: int, groups: int, rows: int, columns: int) -> None:
@@ -87,12 +91,12 @@ class Toeplitz(Form):
 
     def forward(self, G: Tensor, H: Tensor) -> Tensor:
         displacement = G.unflatten(0, (self.groups, -1)).mT @ H.unflatten(0, (self.groups, -1))
-        return from_displacement(displacement)[:, : self.rows, : self.columns].flatten(0, 1)
+        return (from_displacement(displacement) / self.size)[:, : self.rows, : self.columns].flatten(0, 1)
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         blocks = weight.unflatten(0, (self.groups, -1))
         square = nn.functional.pad(blocks, (0, self.size - self.columns, 0, self.size - self.rows))
-        G, H = generators_of(square, self.rank)
+        G, H = generators_of(self.size * square, self.rank)
         return G.flatten(0, 1), H.flatten(0, 1)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn  # noqa: E402
 from kws_app.errors import ConfigError  # noqa: E402
 from kws_app.features.mfcc import MfccSettings  # noqa: E402
 from kws_app.schema import read  # noqa: E402
-from kws_app.training.cells import GRU, Cell, FastGRNN  # noqa: E402
+from kws_app.training.cells import GRU, LSTM, Cell, FastGRNN  # noqa: E402
 from kws_app.training.compression import (  # noqa: E402
     MatrixSettings,
     compress,
@@ -165,6 +165,22 @@ def test_a_gru_with_shared_factors_has_the_parameters_of_the_formula() -> None:
     compress(cell, "U", MatrixSettings("shared", 25), gates=3)
 
     assert sum(parameter.numel() for parameter in cell.parameters()) - 100 == 15_740
+
+
+@pytest.mark.parametrize(("form", "rank"), [("low_rank", 11), ("shared", 18), ("toeplitz", 11)])
+@pytest.mark.parametrize("name", ["W", "U"])
+def test_an_update_moves_a_matrix_no_farther_than_if_it_were_stored_whole(form: str, rank: int, name: str) -> None:
+    """Adam adds about the rate to every number that is stored, here with a gradient as one frame sends it."""
+    rate, cell = 0.004, LSTM(64, 100)
+    compress(cell, name, MatrixSettings(form, rank), gates=4)
+    stored, before = form_of(cell, name)[1], getattr(cell, name)
+    frame = (torch.randn(400, 1) @ torch.rand(1, before.shape[1]) * before).sum()
+
+    for parameter, gradient in zip(stored, torch.autograd.grad(frame, stored), strict=True):
+        parameter.data -= rate * gradient.sign()
+
+    moved = (getattr(cell, name) - before).square().mean().sqrt().item()
+    assert moved < rate
 
 
 @WITH_EVERY_FORM
