@@ -7,6 +7,7 @@ the file's scores differ from the network's over a long stream.
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -111,10 +112,11 @@ def stream_scores(model: Model, features: npt.NDArray[np.float32]) -> npt.NDArra
     return np.stack([stepper.step(frame[None])[0].copy() for frame in features])
 
 
-def network_scores(network: Network, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The same of the torch network, unrolled."""
+def network_scores(network: Network, features: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """The same of the torch network, unrolled, in the precision of *features*."""
     with torch.no_grad():
-        logits, _ = network(torch.from_numpy(features)[:, None], network.start(1))
+        x = torch.from_numpy(features)
+        logits, _ = network(x[:, None], network.start(1).to(x.dtype))
         scores = network.scores(logits)[:, 0, : logits.shape[2] - network.fillers]
     return np.asarray(scores.numpy())
 
@@ -130,13 +132,28 @@ def export(network: Network, card: Card, path: Path, features: npt.NDArray[np.fl
         OutputError: it cannot be written.
     """
     graph = step_graph(network, card)
-    stepped = stream_scores(Model(path, graph), features)
-    same = float(np.abs(stepped - network_scores(quantized(network), features)).max())
+    stepped, rounded = stream_scores(Model(path, graph), features), quantized(network)
+    same = float(np.abs(stepped - network_scores(rounded, features)).max())
     if not same <= SAME_WEIGHTS_TOLERANCE:
-        raise ModelError(f"{path}: not written: graph and network differ by {same:.2g} over {len(features)} steps")
+        raise ModelError(
+            f"{path}: not written: graph and network differ by {same:.2g} over {len(features)} steps; "
+            + _whose_fault(rounded, features)
+        )
     cost = float(np.abs(stepped - network_scores(network, features)).mean())
     if not cost <= INT8_TOLERANCE:
         raise ModelError(f"{path}: not written: int8 weights change the scores by {cost:.2g} on average")
     with whole(path) as file:
         file.write(graph)
     return graph
+
+
+def _whose_fault(network: Network, features: npt.NDArray[np.float32]) -> str:
+    """Why a graph may differ from *network*: it is not the same, or the network does not even repeat itself."""
+    in_double = network_scores(copy.deepcopy(network).double(), features.astype(np.float64))
+    apart = float(np.abs(in_double - network_scores(network, features)).max())
+    if apart <= SAME_WEIGHTS_TOLERANCE:
+        return f"in float64 the network's own scores change by {apart:.2g}, so the graph is wrong: please report it"
+    return (
+        f"in float64 the network's own scores change by {apart:.2g}: its recurrence lets every rounding grow, "
+        "as that of a network that has not learnt does; judge the network, and train it at a lower rate"
+    )

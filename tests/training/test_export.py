@@ -12,12 +12,15 @@ import pytest
 torch = pytest.importorskip("torch", reason="the training extra is not installed")
 onnx = pytest.importorskip("onnx", reason="the training extra is not installed")
 
+from torch import Tensor  # noqa: E402
+
 from kws_app.errors import ModelError  # noqa: E402
 from kws_app.features.mfcc import MfccSettings  # noqa: E402
 from kws_app.model import runtime  # noqa: E402
 from kws_app.model.card import Card  # noqa: E402
 from kws_app.model.stepper import Model, load_model  # noqa: E402
 from kws_app.training.card import SMOOTHING_SECONDS, make_card  # noqa: E402
+from kws_app.training.cells import RNN  # noqa: E402
 from kws_app.training.compression import MatrixSettings  # noqa: E402
 from kws_app.training.export import export, network_scores, step_graph, stream_scores  # noqa: E402
 from kws_app.training.lanes import steps_of  # noqa: E402
@@ -221,6 +224,33 @@ def test_a_network_that_int8_would_spoil_is_not_written(tmp_path: Path) -> None:
         network.head.weight[:, 0], network.head.weight[:, 1] = 1e4, -1e4
 
     with pytest.raises(ModelError, match=r"model\.onnx: not written: int8 weights change the scores"):
+        export(network, card, tmp_path / "model.onnx", features())
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_whose_recurrence_lets_rounding_grow_is_said_to_be_at_fault_itself(tmp_path: Path) -> None:
+    network, card = made("RNN")
+    network.cells[0].U.data.mul_(30)
+
+    with pytest.raises(ModelError, match=r"graph and network differ by .* the network's own scores change by 0\.\d+"):
+        export(network, card, tmp_path / "model.onnx", features())
+
+    assert not list(tmp_path.iterdir())
+
+
+class Halved(RNN):
+    """Not the cell whose nodes a graph gets for it."""
+
+    def updated(self, Wx: Tensor, Uh: Tensor, h: Tensor) -> Tensor:
+        return super().updated(Wx, Uh, h) / 2
+
+
+def test_a_graph_that_is_not_its_network_is_said_to_be_wrong(tmp_path: Path) -> None:
+    network, card = made("RNN")
+    network.cells[0] = Halved(20, 24)
+
+    with pytest.raises(ModelError, match="so the graph is wrong: please report it"):
         export(network, card, tmp_path / "model.onnx", features())
 
     assert not list(tmp_path.iterdir())
