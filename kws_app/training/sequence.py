@@ -79,16 +79,10 @@ class GatedSequence(torch.autograd.Function):
             carried = dUh[t] @ U
             carried[:, :m].addcmul_(ds, z[t])
             _shorten(carried, limit)
-        flat = dUh.flatten(0, 1)
-        dU = flat.T @ previous.flatten(0, 1)
-        dPhi = dghost.flatten(0, 1).T @ h[..., :m].flatten(0, 1)
         dWx = torch.cat([dUh[..., : 2 * m], dc_in], dim=-1)
-        db_phi = dghost.sum((0, 1))
-        # The start: g_0 is a function of s_0 too.
-        dg0 = carried[:, m:] * phi.slope(h0[:, m:])
-        ds0 = carried[:, :m] + dg0 @ Phi
-        dPhi = dPhi + dg0.T @ h0[:, :m]
-        return dWx, ds0, dU, dUh[..., 2 * m :].sum((0, 1)), dPhi, db_phi + dg0.sum(0), None
+        dU = dUh.flatten(0, 1).T @ previous.flatten(0, 1)
+        ds0, dPhi, db_phi = _of_the_ghosts(dghost, carried, h0, h, Phi, phi)
+        return dWx, ds0, dU, dUh[..., 2 * m :].sum((0, 1)), dPhi, db_phi, None
 
 
 class FastGatedSequence(torch.autograd.Function):
@@ -146,17 +140,17 @@ class FastGatedSequence(torch.autograd.Function):
             carried = dboth[t] @ U
             carried[:, :m].addcmul_(ds[t], gate[t])
             _shorten(carried, limit)
-        dg0 = carried[:, m:] * phi.slope(h0[:, m:])
+        ds0, dPhi, db_phi = _of_the_ghosts(dghost, carried, h0, h, Phi, phi)
         return (
             dboth,
-            carried[:, :m] + dg0 @ Phi,
+            ds0,
             dboth.flatten(0, 1).T @ previous.flatten(0, 1),
             (ds * gate_slope).sum((0, 1)),
             (ds * candidate_slope).sum((0, 1)),
             (ds * (1 - gate) * candidate).sum(),
             (ds * candidate).sum(),
-            dghost.flatten(0, 1).T @ h[..., :m].flatten(0, 1) + dg0.T @ h0[:, :m],
-            dghost.sum((0, 1)) + dg0.sum(0),
+            dPhi,
+            db_phi,
             None,
         )
 
@@ -165,6 +159,16 @@ def _before_the_first(frames: int, s: Tensor, Phi: Tensor, b_phi: Tensor, phi: A
     """``h_0`` of the state, and room for the ``h`` of all frames."""
     h0 = torch.cat([s, phi.of(torch.addmm(b_phi, s, Phi.T))], dim=-1)
     return h0, h0.new_empty(frames, *h0.shape)
+
+
+def _of_the_ghosts(
+    dghost: Tensor, carried: Tensor, h0: Tensor, h: Tensor, Phi: Tensor, phi: Activation
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of ``s_0``, ``Phi`` and ``b_phi``: of every frame and of the start, for ``g_0`` is made of ``s_0``."""
+    m = Phi.shape[1]
+    dg0 = carried[:, m:] * phi.slope(h0[:, m:])
+    dPhi = dghost.flatten(0, 1).T @ h[..., :m].flatten(0, 1) + dg0.T @ h0[:, :m]
+    return carried[:, :m] + dg0 @ Phi, dPhi, dghost.sum((0, 1)) + dg0.sum(0)
 
 
 def _limit(dh: Tensor) -> Tensor:
