@@ -74,13 +74,19 @@ class Taught:
     steps: Tensor
 
 
-def taught(logits: Tensor, echo: Tensor, told: Told | None) -> Taught:
-    """The losses of a chunk; zeros where no teacher speaks. *echo* is empty if the network has no such head."""
+def taught(logits: Tensor, echo: Tensor, told: Told | None, *, posteriors: bool) -> Taught:
+    """The losses of a chunk; zeros where no teacher speaks.
+
+    Args:
+        echo: empty if the network has no such head.
+        posteriors: whether they are learnt.
+    """
     nothing = torch.zeros_like(logits[0, 0, 0])
     if told is None:
         return Taught(nothing, nothing, nothing)
+    answered = posterior_loss(logits, told) if posteriors else nothing
     echoed = embedding_loss(echo, told) if echo.numel() else nothing
-    return Taught(posterior_loss(logits, told), echoed, told.known.sum())
+    return Taught(answered, echoed, told.known.sum())
 
 
 def embedding_loss(echo: Tensor, told: Told) -> Tensor:

@@ -189,7 +189,8 @@ class Trainer:
         if self.network.phones is not None:
             phone = phone_loss(phone_logits, chunk.phones)
             right = (phone_logits.argmax(dim=2) == chunk.phones).sum()
-        return Losses(word, negative, phone, taught(logits, echo, chunk.told), words, phones, right)
+        lessons = taught(logits, echo, chunk.told, posteriors=any(self._stage.posterior_weight))
+        return Losses(word, negative, phone, lessons, words, phones, right)
 
     def _bands_heard(self, rng: np.random.Generator) -> Tensor:
         """``(lanes, stack * nfilt)`` of ones, with zeros at a random group of bands in some lanes.
