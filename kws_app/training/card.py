@@ -6,11 +6,13 @@ import math
 import subprocess
 from dataclasses import asdict
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+import kws_app
 from kws_app.model.card import CARD_SCHEMA, INPUT_SCALE, Card
 from kws_app.training.compression import MatrixSettings
-from kws_app.training.network import Network
+from kws_app.training.network import Network, NetworkSettings
 from kws_app.training.recipe import Recipe
 from kws_app.training.speechcommands.recipe import ClipRecipe
 
@@ -35,9 +37,8 @@ def make_card(
         corpus: ``hours`` and ``speakers`` that it learnt from.
         measured: what ``kws-train evaluate`` found: ``thresholds`` and ``figures`` of each keyword; empty before.
     """
-    settings, features = recipe.network, recipe.features
-    layers = [settings.matrices(layer) for layer in range(settings.layers)]
-    layers = layers if any(matrix != MatrixSettings() for layer in layers for matrix in layer.values()) else []
+    features, stack = recipe.features, recipe.network.stack
+    smoothing_frames = math.ceil(round(smoothing_seconds / recipe.step_seconds, 3))
     return Card.from_dict(
         {
             "schema": CARD_SCHEMA,
@@ -50,39 +51,56 @@ def make_card(
                     "phrase": spoken.phrase or keyword.replace("_", " "),
                     "language": spoken.language,
                     "thresholds": measured[keyword]["thresholds"] if keyword in measured else UNMEASURED,
-                    "smoothing_frames": math.ceil(round(smoothing_seconds / recipe.step_seconds, 3)),
+                    "smoothing_frames": smoothing_frames,
                     "refractory_seconds": REFRACTORY_SECONDS,
                 }
                 for keyword, spoken in recipe.keywords.items()
             ],
             "features": asdict(features) | {"input_scale": INPUT_SCALE},
-            "frame": {"hop_seconds": features.winstep, "stack": settings.stack, "skip": settings.stack},
+            "frame": {"hop_seconds": features.winstep, "stack": stack, "skip": stack},
             "warmup_seconds": WARMUP_SECONDS,
             "initial_state": None,
-            "architecture": {
-                "cell": settings.cell,
-                "layers": settings.layers,
-                "hidden": settings.hidden,
-                "ratio": settings.ratio if settings.cell.startswith("Ghost") else None,
-                "rank": [{name: matrix.rank for name, matrix in layer.items()} for layer in layers] or None,
-                "sparsity": [{name: round(1 - matrix.kept, 3) for name, matrix in layer.items()} for layer in layers]
-                or None,
-                "parameters": network.parameters_trained,
-                "macs_per_frame": network.macs,
-            },
+            "architecture": _architecture(recipe.network, network),
             "quantization": {"weights": "int8", "scheme": "symmetric, one scale a row; folded to float32 at load"},
-            "training": {
-                "recipe": recipe.name,
-                "commit": _commit(),
-                "sources": [asdict(source) for source in recipe.sources],
-                "hours": corpus["hours"],
-                "speakers": corpus["speakers"],
-            },
+            "training": _training(recipe, corpus),
             "measured": {k: v["figures"] for k, v in measured.items() if k in recipe.keywords},
         }
     )
 
 
+def _architecture(settings: NetworkSettings, network: Network) -> dict[str, Any]:
+    layers = [settings.matrices(layer) for layer in range(settings.layers)]
+    if all(matrix == MatrixSettings() for layer in layers for matrix in layer.values()):
+        layers = []
+    return {
+        "cell": settings.cell,
+        "layers": settings.layers,
+        "hidden": settings.hidden,
+        "ratio": settings.ratio if settings.cell.startswith("Ghost") else None,
+        "rank": [{name: matrix.rank for name, matrix in layer.items()} for layer in layers] or None,
+        "sparsity": [{name: round(1 - matrix.kept, 3) for name, matrix in layer.items()} for layer in layers] or None,
+        "parameters": network.parameters_trained,
+        "macs_per_frame": network.macs,
+    }
+
+
+def _training(recipe: Recipe | ClipRecipe, corpus: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "recipe": recipe.name,
+        "commit": _commit(),
+        "sources": [asdict(source) for source in recipe.sources],
+        "hours": corpus["hours"],
+        "speakers": corpus["speakers"],
+    }
+
+
 def _commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    """The last one that changed this package, whatever repository the command is run in."""
+    package = Path(kws_app.__file__).parent
+    try:
+        done = subprocess.run(
+            ["git", "log", "-1", "--format=%h", "--", "."], cwd=package, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:  # no git on this machine
+        return "unknown"
     return done.stdout.strip() or "unknown"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -237,6 +239,31 @@ def test_a_network_whose_recurrence_lets_rounding_grow_is_said_to_be_at_fault_it
         export(network, card, tmp_path / "model.onnx", features())
 
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_a_card_names_the_commit_of_the_trainer_not_of_the_folder_it_was_run_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, here = made("GRU")
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / "mine.txt").write_text("of another project", encoding="utf-8")
+    subprocess.run(["git", "add", "."], cwd=tmp_path, check=True)
+    author = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", *author, "commit", "-q", "-m", "Begin"], cwd=tmp_path, check=True)
+    monkeypatch.chdir(tmp_path)
+
+    _, there = made("GRU")
+
+    assert there.training["commit"] == here.training["commit"]
+
+
+def test_a_card_is_made_on_a_machine_without_git(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+
+    _, card = made("GRU")
+
+    assert card.training["commit"] == "unknown"
 
 
 class Halved(RNN):
