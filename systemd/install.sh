@@ -206,15 +206,17 @@ install_unit() {
 
 write() {
     keep "$2"
+    on_failure rm -f "$2.new"
     change fill_in "$1" "$2"
 }
 
-# The template $1 as the file $2, with this installation's prefix and user; a session's unit names no user.
+# The template $1 as the file $2, with this installation's prefix and user; a session's unit names no user. The file is
+# there whole or as it was: disks are full, and plugs are pulled.
 fill_in() {
     mkdir -p "$(dirname "$2")"
     number=$(id -u "$user" 2>/dev/null) group=$(id -gn "$user" 2>/dev/null) || [ -n "$is_desktop" ]
     sed -e "s|/opt/kws-app|$prefix|g" -e "s|^User=.*|User=$user|" -e "s|^Group=.*|Group=$group|" -e "s|@UID@|$number|g" \
-        "$1" >"$2"
+        "$1" >"$2.new" && mv "$2.new" "$2"
 }
 
 switch_programs() {
