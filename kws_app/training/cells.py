@@ -129,15 +129,23 @@ class FastGRNN(Cell):
         h_t  = (zeta (1 - z_t) + nu) * h~_t + z_t * h_{t-1}
 
     ``zeta`` and ``nu`` are stored as logits. Starts as the authors' code does: weights 0.1 N(0, 1), biases 1,
-    logits 1 and -4. ``h`` is not bounded by 1.
+    logits 1 and -4.
+
+    Nothing bounds ``h``: while a gate is near 1 each step adds ``nu h~_t``. That ends with a clip, but not with a
+    stream: a large ``h`` holds the gates open by way of ``U``, and after a minute of carried state it was above 100 for
+    good. Our variant for streams, ``bounded``, gives away as much as it may take in::
+
+    h_t = (zeta (1 - z_t) + nu) * h~_t + (1 - nu) z_t * h_{t-1}       |h| <= max(1, zeta + nu)
 
     Args:
         m: units that are computed and carried; fewer than ``n`` where ghosts make up the rest.
+        bounded: the variant for streams.
     """
 
-    def __init__(self, d: int, n: int, *, m: int | None = None, **options: Any) -> None:
+    def __init__(self, d: int, n: int, *, m: int | None = None, bounded: bool = False, **options: Any) -> None:
         m = m or n
         super().__init__(n, m, **options)
+        self.bounded = bounded
         self.W = nn.Parameter(0.1 * torch.randn(m, d))
         self.U = nn.Parameter(0.1 * torch.randn(m, n))
         self.b_z = nn.Parameter(torch.ones(m))
@@ -145,18 +153,24 @@ class FastGRNN(Cell):
         self.zeta = nn.Parameter(torch.tensor(1.0))
         self.nu = nn.Parameter(torch.tensor(-4.0))
 
+    def shares(self) -> tuple[Tensor, Tensor, Tensor]:
+        """``zeta``, ``nu``, and what a gate of 1 keeps of ``h``."""
+        zeta, nu = torch.sigmoid(self.zeta), torch.sigmoid(self.nu)
+        return zeta, nu, 1 - nu if self.bounded else torch.ones_like(nu)
+
     def updated(self, Wx: Tensor, Uh: Tensor, h: Tensor) -> Tensor:
         z, candidate = self.sigmoid.of(Wx + Uh + self.b_z), self.tanh.of(Wx + Uh + self.b_h)
-        return (torch.sigmoid(self.zeta) * (1 - z) + torch.sigmoid(self.nu)) * candidate + z * h
+        zeta, nu, kept = self.shares()
+        return (zeta * (1 - z) + nu) * candidate + kept * z * h
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         h = self.sequence(x, state, *no_ghosts(x, self.state_size))
         return h, h[-1]
 
     def sequence(self, x: Tensor, s: Tensor, Phi: Tensor, b_phi: Tensor, phi: Activation) -> Tensor:
-        residual = torch.sigmoid(self.zeta), torch.sigmoid(self.nu)
         activations = (self.sigmoid, self.tanh, phi)
-        return FastGatedSequence.apply(x @ self.W.T, s, self.U, self.b_z, self.b_h, *residual, Phi, b_phi, activations)
+        own = self.U, self.b_z, self.b_h, *self.shares()
+        return FastGatedSequence.apply(x @ self.W.T, s, *own, Phi, b_phi, activations)
 
 
 def no_ghosts(x: Tensor, m: int) -> tuple[Tensor, Tensor, Activation]:

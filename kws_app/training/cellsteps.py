@@ -64,10 +64,11 @@ def _fast_grnn(graph: Graph, cell: FastGRNN, x: str, h: str, whole: Whole) -> st
     a = graph.add("Add", product(graph, x, cell, "W"), product(graph, whole(h), cell, "U"))
     z = activated(graph, cell.sigmoid, graph.add("Add", a, graph.constant(cell.b_z.detach().numpy())))
     candidate = activated(graph, cell.tanh, graph.add("Add", a, graph.constant(cell.b_h.detach().numpy())))
-    zeta, nu = torch.sigmoid(cell.zeta).item(), torch.sigmoid(cell.nu).item()
+    zeta, nu, kept = (share.item() for share in cell.shares())
     # zeta (1 - z) + nu  =  (zeta + nu) - zeta z
     share = graph.add("Sub", graph.constant([zeta + nu]), graph.add("Mul", graph.constant([zeta]), z))
-    return str(graph.add("Add", graph.add("Mul", share, candidate), graph.add("Mul", z, h)))
+    carried = graph.add("Mul", graph.add("Mul", graph.constant([kept]), z) if cell.bounded else z, h)
+    return str(graph.add("Add", graph.add("Mul", share, candidate), carried))
 
 
 def _gru(graph: Graph, cell: GRU, x: str, h: str, whole: Whole) -> str:

@@ -60,6 +60,7 @@ class NetworkSettings:
     fastrnn_alpha: str = setting(
         "scalar", one_of=("scalar", "vector"), help="FastRNN: one alpha and beta, or one a unit"
     )
+    bounded: bool = setting(False, help="FastGRNN's: the state stays within about 1, for streams that do not end")
     W: MatrixSettings = field(default_factory=MatrixSettings)
     U: MatrixSettings = field(default_factory=MatrixSettings)
     top: TopSettings | None = setting(None, help="other forms for the layers above the first; as below")
@@ -250,9 +251,9 @@ def make_cell(settings: NetworkSettings, layer: int, width: int) -> Cell:
         case "FastRNN":
             cell = FastRNN(width, n, alpha=settings.fastrnn_alpha, **lines)
         case "FastGRNN":
-            cell = FastGRNN(width, n, **lines)
+            cell = FastGRNN(width, n, bounded=settings.bounded, **lines)
         case "GhostFastGRNN":
-            cell = GhostFastGRNN(width, n, **ghosts, **lines)
+            cell = GhostFastGRNN(width, n, bounded=settings.bounded, **ghosts, **lines)
         case "GRU":
             cell = GRU(width, n, memory=memory, **lines)
         case "LSTM":

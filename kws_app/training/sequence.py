@@ -88,8 +88,8 @@ class GatedSequence(torch.autograd.Function):
 class FastGatedSequence(torch.autograd.Function):
     """``h`` ``(frames, batch, n)`` of ``Wx`` ``(frames, batch, m)`` and the state ``s`` ``(batch, m)``, by FastGRNN.
 
-    As ``GatedSequence``, of the equations of ``FastGRNN`` and ``GhostFastGRNN``; *zeta* and *nu* are the numbers
-    themselves, not their logits.
+    As ``GatedSequence``, of the equations of ``FastGRNN`` and ``GhostFastGRNN``; *zeta*, *nu* and *kept* are the
+    numbers themselves, not their logits.
     """
 
     @staticmethod
@@ -102,6 +102,7 @@ class FastGatedSequence(torch.autograd.Function):
         b_h: Tensor,
         zeta: Tensor,
         nu: Tensor,
+        kept: Tensor,
         Phi: Tensor,
         b_phi: Tensor,
         activations: tuple[Activation, Activation, Activation],
@@ -115,20 +116,21 @@ class FastGatedSequence(torch.autograd.Function):
             both = torch.addmm(Wx[t], before, U.T)
             sigmoid.of(both + b_z, out=gate[t])
             tanh.of(both + b_h, out=candidate[t])
-            torch.addcmul((zeta + nu - zeta * gate[t]) * candidate[t], gate[t], before[:, :m], out=h[t, :, :m])
+            new = (zeta + nu - zeta * gate[t]) * candidate[t]
+            torch.addcmul(new, kept * gate[t], before[:, :m], out=h[t, :, :m])
             phi.of(torch.addmm(b_phi, h[t, :, :m], Phi.T), out=h[t, :, m:])
             before = h[t]
-        ctx.save_for_backward(h0, h, gate, candidate, U, zeta, nu, Phi)
+        ctx.save_for_backward(h0, h, gate, candidate, U, zeta, nu, kept, Phi)
         return h
 
     @staticmethod
     def backward(ctx: Any, dh: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        h0, h, gate, candidate, U, zeta, nu, Phi = ctx.saved_tensors
+        h0, h, gate, candidate, U, zeta, nu, kept, Phi = ctx.saved_tensors
         sigmoid, tanh, phi = ctx.activations
         m = gate.shape[-1]
         dboth, ds, dghost = torch.empty_like(gate), torch.empty_like(gate), torch.empty_like(h[:, :, m:])
         previous = torch.cat([h0[None], h[:-1]])
-        gate_slope = (previous[..., :m] - zeta * candidate) * sigmoid.slope(gate)
+        gate_slope = (kept * previous[..., :m] - zeta * candidate) * sigmoid.slope(gate)
         candidate_slope = (zeta + nu - zeta * gate) * tanh.slope(candidate)
         slope, ghost_slope = gate_slope + candidate_slope, phi.slope(h[..., m:])
         carried, limit = torch.zeros_like(h0), _limit(dh)
@@ -138,7 +140,7 @@ class FastGatedSequence(torch.autograd.Function):
             torch.addmm(total[:, :m], dghost[t], Phi, out=ds[t])
             torch.mul(ds[t], slope[t], out=dboth[t])
             carried = dboth[t] @ U
-            carried[:, :m].addcmul_(ds[t], gate[t])
+            carried[:, :m].addcmul_(ds[t], kept * gate[t])
             _shorten(carried, limit)
         ds0, dPhi, db_phi = _of_the_ghosts(dghost, carried, h0, h, Phi, phi)
         return (
@@ -149,6 +151,7 @@ class FastGatedSequence(torch.autograd.Function):
             (ds * candidate_slope).sum((0, 1)),
             (ds * (1 - gate) * candidate).sum(),
             (ds * candidate).sum(),
+            (ds * gate * previous[..., :m]).sum(),
             dPhi,
             db_phi,
             None,

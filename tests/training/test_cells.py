@@ -19,6 +19,7 @@ CELLS = {
     "FastRNN, an alpha a unit": lambda: FastRNN(5, 8, alpha="vector"),
     "FastGRNN": lambda: FastGRNN(5, 8),
     "FastGRNN, piecewise linear": lambda: FastGRNN(5, 8, piecewise_linear=True),
+    "FastGRNN, bounded": lambda: FastGRNN(5, 8, bounded=True),
     "GRU": lambda: GRU(5, 8),
     "GRU, piecewise linear": lambda: GRU(5, 8, piecewise_linear=True),
     "LSTM": lambda: LSTM(5, 8),
@@ -89,9 +90,21 @@ def test_gradients_equal_those_of_the_stepped_equations(name: str) -> None:
     torch.testing.assert_close(actual, expected)
 
 
+@pytest.mark.parametrize("bounded", [False, True])
+def test_the_state_behind_open_gates_grows_with_the_stream_unless_it_is_bounded(bounded: bool) -> None:
+    cell = FastGRNN(1, 1, bounded=bounded, piecewise_linear=True)
+    loud = torch.full((1000, 1, 1), 100.0)
+    cell.W.data.fill_(0.1)
+
+    with torch.no_grad():
+        last = cell(loud, torch.zeros(1, 1))[1].item()
+
+    assert last == pytest.approx(1.0 if bounded else 1000 * torch.sigmoid(cell.nu).item(), rel=1e-3)
+
+
 @pytest.mark.parametrize("ghosts", [0, 3])
 @pytest.mark.parametrize(
-    ("sequence", "rows", "vectors"), [(GatedSequence, 9, [(3,)]), (FastGatedSequence, 3, [(3,), (3,), (), ()])]
+    ("sequence", "rows", "vectors"), [(GatedSequence, 9, [(3,)]), (FastGatedSequence, 3, [(3,), (3,), (), (), ()])]
 )
 def test_the_written_out_backward_pass_is_the_numerical_derivative(
     sequence: Any, rows: int, vectors: list[tuple[int, ...]], ghosts: int

@@ -133,6 +133,7 @@ SHARED, TOEPLITZ = MatrixSettings("shared", 6), MatrixSettings("toeplitz", 2)
         ("GhostFastGRNN", {"phi_activation": "linear", "phi": "diagonal"}),
         ("FastRNN", {"fastrnn_alpha": "vector"}),
         *((cell, {"piecewise_linear": True}) for cell in CELLS),
+        *((cell, {"bounded": True}) for cell in ("FastGRNN", "GhostFastGRNN")),
         ("GRU", {"layers": 2, "U": SHARED, "across_layers": True}),
         (
             "LSTM",
