@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -15,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 from kws_app.errors import ConfigError, Fault
 from kws_app.training.network import SIDE_HEADS, Network
 from kws_app.training.recipe import Recipe
+from kws_app.wholefile import whole
 
 Weights = dict[str, Tensor]
 
@@ -47,6 +49,18 @@ def read_checkpoint(path: Path, recipe: Recipe) -> Network:
         load(average, saved["average"])
         complete = saved["stage"] == len(recipe.schedule.stages)
         return finished(average, saved.get("ends", []) if complete else [])
+
+
+def write(saved: dict[str, Any], path: Path) -> None:
+    """Keep what ``torch.load`` gives back; whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    buffer = BytesIO()  # torch.save to a full disk raises a RuntimeError that hides the reason
+    torch.save(saved, buffer)
+    with whole(path) as file:
+        file.write(buffer.getbuffer())
 
 
 def load(module: torch.nn.Module, saved: dict[str, Any]) -> None:

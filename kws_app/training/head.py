@@ -7,7 +7,6 @@ missed with it says how far one of ours could get with more voices.
 from __future__ import annotations
 
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +16,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from kws_app.arrays import RATE
-from kws_app.training.checkpoint import readable
+from kws_app.training.checkpoint import readable, write
 from kws_app.training.embedding import REACH_SECONDS, SIZE, SLOT_SECONDS, Embeddings
 from kws_app.training.losses import LossSettings, TargetMaker, Targets, negative_loss, word_loss
 from kws_app.training.scenes import Events
-from kws_app.wholefile import whole
 
 UNITS = 64
 SPAN = 16
@@ -125,10 +123,7 @@ def _targets(maker: TargetMaker, events: Events, scenes: np.ndarray, slots: int)
 
 def write_head(path: Path, head: Head) -> None:
     """Keep the head's weights; whole or not at all."""
-    buffer = BytesIO()
-    torch.save(head.state_dict(), buffer)
-    with whole(path) as file:
-        file.write(buffer.getbuffer())
+    write(head.state_dict(), path)
 
 
 def read_head(path: Path, keywords: int) -> Head:

@@ -11,7 +11,6 @@ import json
 import math
 import time
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from kws_app.errors import ConfigError, Fault
-from kws_app.training.checkpoint import Weights, finished, load, new_network, readable
+from kws_app.training.checkpoint import Weights, finished, load, new_network, readable, write
 from kws_app.training.distill import Taught, taught
 from kws_app.training.lanes import Chunk, Lanes
 from kws_app.training.losses import negative_loss, phone_loss, word_loss
@@ -34,7 +33,6 @@ from kws_app.training.scenes import Shard
 from kws_app.training.sparsity import HardThreshold
 from kws_app.training.team import ALONE, CPU, Team
 from kws_app.training.unrolled import Unrolled
-from kws_app.wholefile import whole
 
 WARM_UP_STEPS = 200
 EVENTS_AN_HOUR = 700.0  # only scales the loss, so that clipping at 1 means the same for every recipe
@@ -247,12 +245,8 @@ class Trainer:
             "state": self._team.gather(self._state),
             "ends": self._ends,
         }
-        if not self._team.leads:
-            return
-        buffer = BytesIO()  # torch.save to a full disk raises a RuntimeError that hides the reason
-        torch.save(checkpoint, buffer)
-        with whole(self._work / "checkpoint.pt") as file:
-            file.write(buffer.getbuffer())
+        if self._team.leads:
+            write(checkpoint, self._work / "checkpoint.pt")
 
     def _read_checkpoint(self) -> dict[str, Any] | None:
         path, saved = self._work / "checkpoint.pt", None

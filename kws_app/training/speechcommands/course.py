@@ -13,20 +13,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, dropout
 
-from kws_app.training.checkpoint import readable
+from kws_app.training.checkpoint import readable, write
 from kws_app.training.network import Front, Network
 from kws_app.training.sparsity import HardThreshold
 from kws_app.training.speechcommands.examples import Examples
 from kws_app.training.speechcommands.recipe import ClipRecipe
 from kws_app.training.speechcommands.rows import Row
-from kws_app.wholefile import whole
 
 WARM_UP_UPDATES = 100
 EAGER_UPDATES = 3
@@ -187,11 +185,3 @@ def rates(updates: int, ends: tuple[float, float]) -> Tensor:
     first, last = ends
     cosine = last + (first - last) * (1 + torch.cos(math.pi * update / updates)) / 2
     return cosine * ((update + 1) / min(WARM_UP_UPDATES, max(1, updates / 20))).clamp(max=1)
-
-
-def write(saved: dict[str, object], path: Path) -> None:
-    """A checkpoint, whole or not at all."""
-    buffer = BytesIO()  # torch.save to a full disk raises a RuntimeError that hides the reason
-    torch.save(saved, buffer)
-    with whole(path) as file:
-        file.write(buffer.getbuffer())

@@ -14,10 +14,11 @@ import torch
 
 from kws_app.arrays import RATE
 from kws_app.errors import ConfigError, Fault
+from kws_app.training.checkpoint import write
 from kws_app.training.data import read_recording, rows
 from kws_app.training.network import Front, Network
 from kws_app.training.speechcommands.clips import Clips, noise, read_split
-from kws_app.training.speechcommands.course import Course, Entrant, write
+from kws_app.training.speechcommands.course import Course, Entrant
 from kws_app.training.speechcommands.examples import ExampleMaker, Examples
 from kws_app.training.speechcommands.judge import accuracy
 from kws_app.training.speechcommands.recipe import ClipRecipe
