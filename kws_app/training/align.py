@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-import multiprocessing
 import re
-import signal
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -27,6 +24,7 @@ from kws_app.errors import ConfigError, Fault, RecordingError
 from kws_app.training.data import read_recording
 from kws_app.training.phonemes import arpabet, plain, spelled
 from kws_app.training.phones import COLUMNS, PHONES, SILENCE, aligned_rows, pack
+from kws_app.training.spread import processes
 from kws_app.training.transcripts import Reading, of_background, of_recordings, of_synthetic, read_texts
 
 logger = logging.getLogger(__name__)
@@ -103,14 +101,12 @@ def _begin(out: Path) -> set[tuple[str, str]]:
 
 def _aligned(recordings: list[list[Reading]], *, jobs: int) -> Iterator[tuple[list[Reading], list[Found] | str]]:
     """Yield what is found in the readings of each recording, in order, from *jobs* processes."""
-    spawn = multiprocessing.get_context("spawn")
-    # A worker leaves Ctrl-C to us: what it has begun is finished, what it has not is cancelled.
-    pool = ProcessPoolExecutor(jobs, spawn, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    pool = processes(jobs)
     try:
         outcomes = pool.map(align_recording, recordings)
         yield from zip(recordings, tqdm(outcomes, total=len(recordings), unit="file"), strict=True)
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(cancel_futures=True)  # what has begun is finished
 
 
 def align_recording(readings: list[Reading]) -> list[Found] | str:

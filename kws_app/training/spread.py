@@ -43,10 +43,17 @@ class Spread:
         return list(tqdm(results, desc=of, total=len(tasks), unit=of.removesuffix("s")))
 
 
-def _in_processes(jobs: int, function: Callable[..., T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[T]:
-    # Spawned, because a fork of a process with ONNX Runtime's threads can hang; only the parent answers Ctrl-C.
+def processes(jobs: int) -> ProcessPoolExecutor:
+    """Processes that leave Ctrl-C to this one, which decides what of their work is finished and what is cancelled.
+
+    They are spawned, because a fork of a process with ONNX Runtime's threads can hang.
+    """
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, spawn, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
+    return ProcessPoolExecutor(jobs, spawn, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+
+
+def _in_processes(jobs: int, function: Callable[..., T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[T]:
+    with processes(jobs) as pool:
         try:
             yield from pool.map(function, *zip(*tasks, strict=True))
         except BrokenProcessPool as error:

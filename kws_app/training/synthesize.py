@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-import multiprocessing
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +22,7 @@ from kws_app.training.clipfolder import ClipFolder, Trimmed, trim
 from kws_app.training.engines import ESPEAK, FESTIVAL, FLITE
 from kws_app.training.kokoro import Kokoro
 from kws_app.training.script import Engine, Sheet, Utterance, deal, read_phrases
+from kws_app.training.spread import processes
 
 logger = logging.getLogger(__name__)
 
@@ -109,13 +107,11 @@ Speak = Callable[[Utterance], Trimmed | str]
 
 def _spoken(missing: list[Utterance], speak: Speak, *, jobs: int) -> Iterator[tuple[Utterance, Trimmed | str]]:
     """Yield what *speak* makes of each utterance, in order, from *jobs* processes."""
-    spawn = multiprocessing.get_context("spawn")
-    # A worker leaves Ctrl-C to us: what it has begun is finished, what it has not is cancelled.
-    pool = ProcessPoolExecutor(jobs, spawn, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    pool = processes(jobs)
     try:
         yield from zip(missing, tqdm(pool.map(speak, missing), total=len(missing), unit="clip"), strict=True)
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(cancel_futures=True)  # what has begun is finished
 
 
 @cache  # once a process: Kokoro takes seconds to load
