@@ -15,7 +15,7 @@ class Size:
     """``paper_bytes`` follow the tables of FastGRNN (arXiv 1901.02358), which count the classifier and every bias.
 
     Attributes:
-        parameters: all that is trained, zeros included; phones, which no model file has, are not counted.
+        parameters: all that is trained and that a model file has, zeros included.
         nonzeros: those that are not zero.
         paper_bytes: four bytes a number (1024 are their KB), and two numbers an entry of a sparse matrix.
         paper_bytes_quantized: one byte a number.

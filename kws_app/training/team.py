@@ -2,7 +2,7 @@
 
 ``torchrun`` starts them and says in the environment who is who. Whatever is drawn is drawn by each for all lanes, and
 gradients are summed, so that the network does not depend on how many processes trained it, but for rounding and for
-how far GhostRNN shortens a gradient that explodes, which is measured against a process's own lanes.
+how far a gated cell shortens a gradient that explodes, which is measured against a process's own lanes.
 """
 
 from __future__ import annotations

@@ -92,10 +92,7 @@ class ExampleMaker:
     def _measure(self) -> None:
         count = min(MEASURED, self._recipe.course.examples)
         features = torch.cat([self._varied(size)[0] for _, size in _batches(count)])
-        front = self.front
-        relative, _ = front.follow(features.transpose(0, 1), torch.zeros(len(features), 1, device=self._device))
-        front.mean.copy_(relative.mean(dim=(0, 1)))
-        front.deviation.copy_(relative.std(dim=(0, 1)))
+        self.front.measure(features.transpose(0, 1))
 
     def _varied(self, size: int) -> tuple[Tensor, Tensor]:
         """Features ``(size, frames, numcep)`` of clips drawn at random, and their labels."""
