@@ -103,7 +103,7 @@ class Front(nn.Module):
     def __init__(self, mfcc: MfccSettings, settings: NetworkSettings) -> None:
         super().__init__()
         if mfcc.appendEnergy:
-            raise ValueError("appendEnergy must be off: the log energy in coefficient 0 hides the DCT's own")
+            raise ValueError("features.appendEnergy must be off: the log energy in coefficient 0 hides the DCT's own")
         self.stack, self.floor, self.depth = settings.stack, settings.floor, settings.depth
         self.rise = 1 - math.exp(-mfcc.winstep / RISE_SECONDS)
         self.fall = 1 - math.exp(-mfcc.winstep / FALL_SECONDS)

@@ -5,16 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kws_app.errors import ConfigError, Fault
 from kws_app.features.mfcc import MfccSettings
 from kws_app.schema import read, setting
 from kws_app.training.embedding import SIZE
 from kws_app.training.losses import LossSettings
-from kws_app.training.network import NetworkSettings
+from kws_app.training.network import Network, NetworkSettings
 from kws_app.training.phones import PHONES
 from kws_app.training.remix import RemixSettings
 from kws_app.training.scenes import SceneSettings
+
+if TYPE_CHECKING:
+    from kws_app.training.speechcommands.recipe import ClipRecipe
+
+
+FEATURES = MfccSettings(
+    winlen=0.03,
+    winstep=0.02,
+    numcep=32,
+    nfilt=32,
+    lowfreq=60,
+    highfreq=7600,
+    ceplifter=0,
+    appendEnergy=False,
+    winfunc="hann",
+)
+"""Of a recipe that names none: those of the shipped model, so that one daemon computes one kind of feature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +100,7 @@ class Recipe:
     keywords: dict[str, KeywordRecipe] = setting(help="identifier to how it is spoken and drawn")
     sources: tuple[SourceRecipe, ...] = setting((), help="what it learns from, with licences; goes on the card")
     seed: int = setting(0, between=(0, 2**31), help="of scenes, weights and order")
-    features: MfccSettings = field(default_factory=MfccSettings)
+    features: MfccSettings = FEATURES
     network: NetworkSettings = field(default_factory=NetworkSettings)
     scenes: SceneSettings = field(default_factory=SceneSettings)
     loss: LossSettings = field(default_factory=LossSettings)
@@ -121,7 +139,21 @@ def read_recipe(name: str) -> Recipe:
         ConfigError: no such recipe, or every mistake in it.
     """
     text, file = recipe_text(name, "kws_app.training")
-    return read(text, Recipe, file=file).value
+    recipe = read(text, Recipe, file=file).value
+    try_network(recipe, file)
+    return recipe
+
+
+def try_network(recipe: Recipe | ClipRecipe, file: str) -> None:
+    """Make its network once, before hours are spent on its scenes.
+
+    Raises:
+        ConfigError: the settings, each valid by itself, fit no network.
+    """
+    try:
+        Network(recipe.features, recipe.network, len(recipe.keywords))
+    except ValueError as error:
+        raise ConfigError(Fault(file, None, "network", str(error))) from error
 
 
 def recipe_text(name: str, package: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from kws_app.features.mfcc import MfccSettings
 from kws_app.schema import read, setting
 from kws_app.training.network import NetworkSettings
-from kws_app.training.recipe import KeywordRecipe, SourceRecipe, recipe_text
+from kws_app.training.recipe import FEATURES, KeywordRecipe, SourceRecipe, recipe_text, try_network
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class ClipRecipe:
     keywords: dict[str, KeywordRecipe] = setting(help="identifier to how it is spoken")
     sources: tuple[SourceRecipe, ...] = setting((), help="what it learns from, with licences; goes on the card")
     seed: int = setting(0, between=(0, 2**31), help="of examples, weights and order")
-    features: MfccSettings = field(default_factory=MfccSettings)
+    features: MfccSettings = FEATURES
     network: NetworkSettings = field(default_factory=NetworkSettings)
     variation: VariationSettings = field(default_factory=VariationSettings)
     course: CourseSettings = field(default_factory=CourseSettings)
@@ -77,7 +77,9 @@ def read_clip_recipe(name: str) -> ClipRecipe:
         ConfigError: no such recipe, or every mistake in it.
     """
     text, file = recipe_text(name, "kws_app.training.speechcommands")
-    return read(text, ClipRecipe, file=file).value
+    recipe = read(text, ClipRecipe, file=file).value
+    try_network(recipe, file)
+    return recipe
 
 
 def shortened(recipe: ClipRecipe, *, examples: int | None, updates: int | None) -> ClipRecipe:
