@@ -33,6 +33,7 @@ FEATURES = MfccSettings(
     winfunc="hann",
 )
 """Of a recipe that names none: those of the shipped model, so that one daemon computes one kind of feature."""
+FEATURES_HELP = "those of the shipped model if left out; else all of them are said, appendEnergy off among them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Recipe:
     keywords: dict[str, KeywordRecipe] = setting(help="identifier to how it is spoken and drawn")
     sources: tuple[SourceRecipe, ...] = setting((), help="what it learns from, with licences; goes on the card")
     seed: int = setting(0, between=(0, 2**31), help="of scenes, weights and order")
-    features: MfccSettings = FEATURES
+    features: MfccSettings = setting(FEATURES, help=FEATURES_HELP)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     scenes: SceneSettings = field(default_factory=SceneSettings)
     loss: LossSettings = field(default_factory=LossSettings)

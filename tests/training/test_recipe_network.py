@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,14 +14,14 @@ pytest.importorskip("torch", reason="the training extra is not installed")
 from kws_app.errors import ConfigError
 from kws_app.training.recipe import FEATURES, read_recipe
 
-PAGES = Path(__file__).parents[2] / "docs" / "how-to"
+ROOT = Path(__file__).parents[2]
 
 
 def documented() -> list[object]:
     """The recipes in the documentation, by page."""
     return [
         pytest.param(recipe, id=f"{page.stem}-{number}")
-        for page in sorted(PAGES.glob("*.md"))
+        for page in sorted((ROOT / "docs" / "how-to").glob("*.md"))
         for number, recipe in enumerate(re.findall(r"```yaml\n(name: .*?)```", page.read_text("utf-8"), re.DOTALL))
     ]
 
@@ -52,3 +54,11 @@ def test_settings_that_fit_no_network_together_are_refused_when_they_are_read(
 
     with pytest.raises(ConfigError, match=re.escape(f"lamp.yaml: {fault}")):
         read_recipe(str(recipe))
+
+
+def test_the_reference_of_recipes_is_what_the_code_says() -> None:
+    script = ROOT / "scripts" / "make_recipe_reference.py"
+
+    result = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+
+    assert (result.stdout, result.returncode) == ("", 0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from kws_app.features.mfcc import MfccSettings
 from kws_app.schema import read, setting
 from kws_app.training.network import NetworkSettings
-from kws_app.training.recipe import FEATURES, KeywordRecipe, SourceRecipe, recipe_text, try_network
+from kws_app.training.recipe import FEATURES, FEATURES_HELP, KeywordRecipe, SourceRecipe, recipe_text, try_network
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class ClipRecipe:
     keywords: dict[str, KeywordRecipe] = setting(help="identifier to how it is spoken")
     sources: tuple[SourceRecipe, ...] = setting((), help="what it learns from, with licences; goes on the card")
     seed: int = setting(0, between=(0, 2**31), help="of examples, weights and order")
-    features: MfccSettings = FEATURES
+    features: MfccSettings = setting(FEATURES, help=FEATURES_HELP)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     variation: VariationSettings = field(default_factory=VariationSettings)
     course: CourseSettings = field(default_factory=CourseSettings)
