@@ -46,16 +46,9 @@ def step_graph(network: Network, card: Card, *, int8: bool = True) -> bytes:
         P = network.projection(layer)
         x = x if P is None else graph.linear(x, P)
     graph.add("Concat", *lasts, name="next_state", axis=1)
-    keywords = network.head.out_features - network.fillers
-    outputs = {"scores": keywords, "next_state": sum(network.parts)}
-    logits = graph.linear(x, network.head.weight, network.head.bias)
-    if network.fillers:
-        outputs["fillers"] = network.fillers
-        shares = graph.add("Softmax", logits, axis=1)
-        graph.slice(shares, [0], [keywords], axis=1, name="scores")
-        graph.slice(shares, [keywords], [keywords + network.fillers], axis=1, name="fillers")
-    else:
-        graph.add("Sigmoid", logits, name="scores")
+    keywords = _scores(graph, network, x)
+    fillers = {"fillers": network.fillers} if network.fillers else {}
+    outputs = {"scores": keywords, "next_state": sum(network.parts), **fillers}
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
@@ -74,6 +67,19 @@ def step_graph(network: Network, card: Card, *, int8: bool = True) -> bytes:
     helper.set_model_props(model, {CARD_KEY: card.to_json()})
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
+
+
+def _scores(graph: Graph, network: Network, x: str) -> int:
+    """``scores``, and ``fillers`` if there are, of what the last cell gives; returns how many keywords there are."""
+    keywords: int = network.head.out_features - network.fillers
+    logits = graph.linear(x, network.head.weight, network.head.bias)
+    if network.fillers:
+        shares = graph.add("Softmax", logits, axis=1)
+        graph.slice(shares, [0], [keywords], axis=1, name="scores")
+        graph.slice(shares, [keywords], [keywords + network.fillers], axis=1, name="fillers")
+    else:
+        graph.add("Sigmoid", logits, name="scores")
+    return keywords
 
 
 def _value(name: str, size: int) -> onnx.ValueInfoProto:
