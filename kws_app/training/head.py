@@ -91,17 +91,16 @@ def train_head(
     for epoch in range(epochs):
         sums = np.zeros(3)
         for number, chosen in enumerate(np.array_split(rng.permutation(count), batches)):
-            progress = (epoch * batches + number) / (epochs * batches)
-            warm = min(1.0, (epoch * batches + number + 1) / WARM_UP_STEPS)
-            for group in optimiser.param_groups:
-                group["lr"] = RATE_OF_LEARNING * warm * (1 + np.cos(np.pi * progress)) / 2
+            step = epoch * batches + number
+            progress = step / (epochs * batches)
             logits = head(torch.from_numpy(embeddings[chosen].astype(np.float32)))
             targets = _targets(maker, events, chosen, len(logits))
             word = word_loss(logits, targets, pooled=epoch > 0)
             negative = negative_loss(logits, targets, focus=loss.focus)
-            first, last = NEGATIVE_WEIGHT
+            for group in optimiser.param_groups:
+                group["lr"] = _rate(step, progress)
             optimiser.zero_grad(set_to_none=True)
-            ((word + (first + (last - first) * progress**2) * negative) / len(chosen)).backward()
+            ((word + _negative_weight(progress) * negative) / len(chosen)).backward()
             optimiser.step()
             average.update_parameters(head)
             sums += float(word.detach()), float(negative.detach()), len(targets.lane)
@@ -109,6 +108,16 @@ def train_head(
     taught = average.module
     assert isinstance(taught, Head)
     return taught.eval()
+
+
+def _rate(step: int, progress: float) -> float:
+    """Learning rate: up in a straight line, then down a cosine."""
+    return float(RATE_OF_LEARNING * min(1.0, (step + 1) / WARM_UP_STEPS) * (1 + np.cos(np.pi * progress)) / 2)
+
+
+def _negative_weight(progress: float) -> float:
+    first, last = NEGATIVE_WEIGHT
+    return first + (last - first) * progress**2
 
 
 def _targets(maker: TargetMaker, events: Events, scenes: np.ndarray, slots: int) -> Targets:
