@@ -14,7 +14,9 @@ from kws_app.training.cli import main
 def test_a_recipe_that_does_not_exist_ends_with_a_sentence_and_78(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "compter", "--data", "nowhere", "--work", "nowhere"]) == 78
 
-    assert "no such recipe; there are wakewords-en" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "compter: no such recipe; there are computer-tiny, wakewords-en, or give a .yaml file\n"
+    )
 
 
 def test_a_recipe_that_is_no_text_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
