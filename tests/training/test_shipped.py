@@ -20,7 +20,7 @@ def test_the_smallest_model_hears_computer_in_a_sentence() -> None:
 
     heard = Detector("computer", model=MODEL, sensitivity="eager").push(sentence)
 
-    assert [round(detection.time, 1) for detection in heard] == [4.5, 8.6]
+    assert [round(detection.time, 1) for detection in heard] == [4.6, 8.6]
 
 
 def test_its_thresholds_were_measured() -> None:
