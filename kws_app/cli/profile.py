@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     """Listen, measure, report.
 
     Raises:
-        MicrophoneError, RecordingError: there is nothing to listen to.
+        MicrophoneError, RecordingError: there is nothing to listen to, or was not in the end.
         HungError: PortAudio hangs. It does so on a thread of its own, so that Ctrl-C is heard.
     """
     from kws_app.profiler import profile
@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
         source = _opened(args.source, chosen.config.values.audio, opened)
         facts = {"source": source.description} | profile(source, chosen.model, chosen.keywords, seconds=args.seconds)
         print(json.dumps(facts) if args.json else table(facts), flush=True)  # before what may hang: closing
+        _judge(source)
     return EX_OK
 
 
@@ -76,6 +77,15 @@ def _opened(wanted: str | None, settings: AudioSettings, opened: ExitStack) -> S
             raise
         print(f"{error}\nprofiling on {sample} instead", file=sys.stderr)
         return opened.enter_context(WaveFile(sample, paced=True))
+
+
+def _judge(source: Supervisor | WaveFile) -> None:
+    """Have nobody take for the cost of listening what was measured while nothing came."""
+    from kws_app.daemon.hearing import DIGITAL_SILENCE
+    from kws_app.daemon.supervisor import Supervisor
+
+    if isinstance(source, Supervisor) and source.deaf not in (None, DIGITAL_SILENCE):
+        raise MicrophoneError(f"microphone: {source.deaf}; the figures are of what was heard until then")
 
 
 def table(facts: dict[str, Any]) -> str:

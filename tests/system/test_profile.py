@@ -63,3 +63,22 @@ def test_what_was_measured_is_told_though_the_card_hangs_in_the_end(server: Virt
     assert json.loads(told)["frames"] > 0
     hangs = "microphone: closing the microphone has not returned for 0.75 s; the device, or an audio server, hangs\n"
     assert (process.returncode, complaint) == (69, hangs)
+
+
+def test_a_microphone_that_does_not_come_back_is_named_behind_the_report(server: VirtualMicrophone) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "--seconds", "4"],
+        env=server.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while not server.recorders():
+            time.sleep(0.02)
+        server.kill_server()
+        told, complaint = process.communicate()
+
+    assert json.loads(told)["seconds"] >= 4
+    assert complaint.splitlines()[-1].startswith("microphone: ")
+    assert complaint.endswith("; the figures are of what was heard until then\n")
+    assert process.returncode == 69
