@@ -98,6 +98,9 @@ class HookRunner:
         hooks: opened hooks.
         on_end: told the outcome of every run, on whichever thread it ended.
         drain_seconds: how long waiting events may still be worked on at the end; then runs are cancelled.
+
+    Attributes:
+        counts: outcome -> how many events ended so, over all hooks there ever were.
     """
 
     def __init__(
@@ -107,8 +110,10 @@ class HookRunner:
         on_end: Callable[[HookEnded], None] = lambda _: None,
         drain_seconds: float = 0.75,
     ) -> None:
+        self.counts: Counter[str] = Counter()
+        self._counting = threading.Lock()
         self._on_end, self._drain_seconds = on_end, drain_seconds
-        self._workers = [_Worker(hook, on_end) for hook in hooks]
+        self._workers = [_Worker(hook, self._end) for hook in hooks]
         self._retired: list[_Worker] = []
 
     def __enter__(self) -> Self:
@@ -136,14 +141,9 @@ class HookRunner:
         for worker in self._workers:
             worker.finish()
         self._retired = [worker for worker in self._retired + self._workers if worker.is_alive()]
-        self._workers = [_Worker(hook, self._on_end) for hook in hooks]
+        self._workers = [_Worker(hook, self._end) for hook in hooks]
         for worker in self._workers:
             worker.start()
-
-    @property
-    def counts(self) -> Counter[str]:
-        """Outcome -> how many events ended so, over the hooks in use."""
-        return sum((worker.counts for worker in self._workers), Counter())
 
     @property
     def words(self) -> str:
@@ -153,13 +153,18 @@ class HookRunner:
     @property
     def summary(self) -> dict[str, int]:
         """How many events wait for a hook, and how many ended how; a time limit that was passed is a failure."""
-        counts = self.counts
         return {
-            "queued": sum(worker.queued for worker in self._workers),
-            "ok": counts["ok"],
-            "failed": counts["failed"] + counts["timeout"],
-            "dropped": counts["dropped"],
+            "queued": sum(worker.queued for worker in self._retired + self._workers),
+            "ok": self.counts["ok"],
+            "failed": self.counts["failed"] + self.counts["timeout"],
+            "dropped": self.counts["dropped"],
         }
+
+    def _end(self, ended: HookEnded) -> None:
+        """Called on the hook's thread, or on the one that drops an event."""
+        with self._counting:
+            self.counts[ended.outcome] += 1
+        self._on_end(ended)
 
 
 class _Worker(threading.Thread):
@@ -168,7 +173,6 @@ class _Worker(threading.Thread):
     def __init__(self, hook: Hook, on_end: Callable[[HookEnded], None]) -> None:
         # Daemonic: a callback that hangs cannot be ended and must not keep the process.
         super().__init__(name=f"hook {hook.name}", daemon=True)
-        self.counts: Counter[str] = Counter()
         self._hook, self._on_end = hook, on_end
         self._waiting: deque[Event] = deque()
         self._changed = threading.Condition()
@@ -229,12 +233,11 @@ class _Worker(threading.Thread):
             return self._waiting.popleft() if self._waiting else None
 
     def _end(self, event: Event, failure: HookFailedError | None, *, seconds: float = 0.0) -> None:
-        """Log, count and tell an outcome."""
+        """Log and tell an outcome."""
         name, outcome, message = self._hook.name, "ok", None
         if failure is not None:
             outcome, message = failure.outcome, str(failure)
         with self._changed:
-            self.counts[outcome] += 1
             drops = self._drops.due() if outcome == "dropped" else 0
         if drops:
             logger.warning('hook "%s": %d dropped: %s', name, drops, message)

@@ -203,6 +203,22 @@ def test_replaced_hooks_finish_what_waits_for_them_and_get_nothing_more() -> Non
     assert sorted((event.hook, event.time) for event in ended) == [("new", 3), ("old", 1), ("old", 2)]
 
 
+def test_what_replaced_hooks_did_still_counts() -> None:
+    done, late, new = Gate(name="done"), Gate(name="late"), Gate(name="new", fails=HookFailedError("no"))
+    done.opened.set()
+    new.opened.set()
+    with running(done, late) as (runner, _):
+        runner.submit(heard(1))
+        runner.submit(heard(2))
+        assert all(hook.arrived.acquire(timeout=5) for hook in (done, done, late))
+        runner.replace([new])
+        assert runner.summary["queued"] == 1
+        runner.submit(heard(3))
+        late.opened.set()
+
+    assert runner.summary == {"queued": 0, "ok": 4, "failed": 1, "dropped": 0}
+
+
 def test_drops_are_told_at_most_once_a_minute_with_their_number(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     hook = Gate(HookSettings(queue=1))
