@@ -20,6 +20,11 @@ from tests.daemon.simulated import SILENCE, Happening, SimulatedMicrophone, bloc
 pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
+def reloading(change: Callable[[], object], spoken: Samples) -> list[Happening]:
+    """What happens: the configuration is changed and loaded when the word has just begun."""
+    return [Block(spoken[:640]), change, send(signal.SIGHUP), *blocks_of(spoken[640:])]
+
+
 def test_a_reload_takes_over_between_two_blocks_and_the_time_goes_on(
     configure: Callable[..., Path], notices: Callable[[], list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,12 +69,7 @@ def test_a_broken_configuration_is_refused_with_every_mistake_and_the_old_one_st
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     file = configure()
-    script = [
-        Block(spoken[:640]),
-        lambda: configure("rise", more="log: {level: loud}\nmodle: {}\n"),
-        send(signal.SIGHUP),
-        *blocks_of(spoken[640:]),
-    ]
+    script = reloading(lambda: configure("rise", more="log: {level: loud}\nmodle: {}\n"), spoken)
 
     listen(file, script)
 
@@ -93,7 +93,7 @@ def test_hooks_are_exchanged_by_a_reload(configure: Callable[..., Path], spoken:
     file = configure()
     more = '- command: [sh, -c, "cat > second"]\n'
 
-    listen(file, [Block(spoken[:640]), lambda: configure(more=more), send(signal.SIGHUP), *blocks_of(spoken[640:])])
+    listen(file, reloading(lambda: configure(more=more), spoken))
 
     assert json.loads((file.parent / "second").read_text(encoding="utf-8"))["keyword"] == "rise"
 
@@ -102,12 +102,7 @@ def test_a_reload_with_another_device_opens_it_after_the_old_one_is_closed(
     configure: Callable[..., Path], spoken: Samples
 ) -> None:
     file = configure()
-    script = [
-        Block(spoken[:640]),
-        lambda: configure(more="audio: {device: other}"),
-        send(signal.SIGHUP),
-        *blocks_of(spoken[640:]),
-    ]
+    script = reloading(lambda: configure(more="audio: {device: other}"), spoken)
 
     microphone = listen(file, script)
 
@@ -119,12 +114,7 @@ def test_a_reload_with_a_device_that_is_not_there_is_refused_and_the_old_one_is_
     configure: Callable[..., Path], spoken: Samples, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = configure()
-    script = [
-        Block(spoken[:640]),
-        lambda: configure(more="audio: {device: absent}"),
-        send(signal.SIGHUP),
-        *blocks_of(spoken[640:]),
-    ]
+    script = reloading(lambda: configure(more="audio: {device: absent}"), spoken)
 
     microphone = listen(file, script)
 

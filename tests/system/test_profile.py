@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,24 @@ COMMAND = [
 def server() -> Iterator[VirtualMicrophone]:
     with VirtualMicrophone() as server:
         yield server
+
+
+def profile(
+    server: VirtualMicrophone, *, seconds: int, meanwhile: Callable[[], object], environment: Mapping[str, str] = {}
+) -> tuple[dict[str, Any], str, int]:
+    """The report, standard error and exit code of a profile, while which something happens to its microphone."""
+    with subprocess.Popen(
+        [*COMMAND, "--seconds", str(seconds)],
+        env={**server.environment(), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while not server.recorders():
+            time.sleep(0.02)
+        meanwhile()
+        told, complaint = process.communicate()
+    return json.loads(told), complaint, process.returncode
 
 
 def test_a_microphone_is_profiled(server: VirtualMicrophone) -> None:
@@ -48,37 +67,21 @@ def test_ctrl_c_ends_it_though_a_card_hangs(server: VirtualMicrophone, tmp_path:
 
 def test_what_was_measured_is_told_though_the_card_hangs_in_the_end(server: VirtualMicrophone, tmp_path: Path) -> None:
     card = broken_card(tmp_path)
-    with subprocess.Popen(
-        [*COMMAND, "--seconds", "3"],
-        env={**server.environment(), **card.environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        while not server.recorders():
-            time.sleep(0.02)
-        card.close_hangs = True
-        told, complaint = process.communicate()
 
-    assert json.loads(told)["frames"] > 0
+    def hang() -> None:
+        card.close_hangs = True
+
+    facts, complaint, code = profile(server, seconds=3, meanwhile=hang, environment=card.environment)
+
+    assert facts["frames"] > 0
     hangs = "microphone: closing the microphone has not returned for 0.75 s; the device, or an audio server, hangs\n"
-    assert (process.returncode, complaint) == (69, hangs)
+    assert (code, complaint) == (69, hangs)
 
 
 def test_a_microphone_that_does_not_come_back_is_named_behind_the_report(server: VirtualMicrophone) -> None:
-    with subprocess.Popen(
-        [*COMMAND, "--seconds", "4"],
-        env=server.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        while not server.recorders():
-            time.sleep(0.02)
-        server.kill_server()
-        told, complaint = process.communicate()
+    facts, complaint, code = profile(server, seconds=4, meanwhile=server.kill_server)
 
-    assert json.loads(told)["seconds"] >= 4
+    assert facts["seconds"] >= 4
     assert complaint.splitlines()[-1].startswith("microphone: ")
     assert complaint.endswith("; the figures are of what was heard until then\n")
-    assert process.returncode == 69
+    assert code == 69

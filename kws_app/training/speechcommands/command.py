@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
     from kws_app.training.speechcommands.recipe import read_clip_recipe, shortened
     from kws_app.training.speechcommands.results import trained
-    from kws_app.training.speechcommands.table import entrants, gather, kept, named, train_all
+    from kws_app.training.speechcommands.table import entrants, gather, kept, teachers_of, train_all
 
     torch.set_num_threads(args.threads)
     recipe = shortened(read_clip_recipe(args.recipe), examples=args.examples, updates=args.updates)
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     failed: list[str] = []
     if missing:
         folder = args.teachers or args.work
-        teachers = [trained(entrant, folder) for entrant in named(recipe, recipe.course.teachers, folder)]
+        teachers = [trained(entrant, folder) for entrant in teachers_of(recipe, folder)]
         material = gather(recipe, args.data, torch.device(args.device), teachers=teachers)
         (args.work / "corpus.json").write_text(json.dumps(material.corpus), encoding="utf-8")
         deadline = began + args.seconds
@@ -82,10 +82,10 @@ def report(recipe: ClipRecipe, data: Path, work: Path, page: Path | None) -> Non
     from kws_app.training.speechcommands.judge import step_features
     from kws_app.training.speechcommands.redundancy import hidden_states
     from kws_app.training.speechcommands.results import result_of, trained
-    from kws_app.training.speechcommands.table import entrants, kept
+    from kws_app.training.speechcommands.table import all_kept
     from kws_app.training.speechcommands.tablepage import table, write
 
-    done = [entrant for entrant in entrants(recipe, ROWS, SEEDS) if kept(entrant, work).exists()]
+    done = all_kept(recipe, work)
     if not done:
         return
     dev = read_split(data / "speech_commands", "dev", tuple(recipe.keywords))

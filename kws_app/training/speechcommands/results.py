@@ -24,6 +24,7 @@ from kws_app.training.speechcommands.course import Entrant
 from kws_app.training.speechcommands.hearing import Ear, hear
 from kws_app.training.speechcommands.judge import accuracy, step_features
 from kws_app.training.speechcommands.recipe import ClipRecipe
+from kws_app.training.speechcommands.table import kept
 from kws_app.wholefile import whole
 
 COMPARED_CLIPS = 60
@@ -95,7 +96,7 @@ def measured(entrant: Entrant, dev: Clips, work: Path) -> Result:
 
 def trained(entrant: Entrant, work: Path) -> Network:
     """The network that was kept."""
-    network, path = entrant.network(), work / f"{entrant.name}.pt"
+    network, path = entrant.network(), kept(entrant, work)
     with readable(path):
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["network"])
     return network.eval()

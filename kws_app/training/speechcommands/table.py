@@ -22,7 +22,7 @@ from kws_app.training.speechcommands.course import Course, Entrant
 from kws_app.training.speechcommands.examples import ExampleMaker, Examples
 from kws_app.training.speechcommands.judge import accuracy
 from kws_app.training.speechcommands.recipe import ClipRecipe
-from kws_app.training.speechcommands.rows import ROWS, Row
+from kws_app.training.speechcommands.rows import ROWS, SEEDS, Row
 from kws_app.training.speechcommands.teachers import taught
 
 logger = logging.getLogger(__name__)
@@ -72,25 +72,23 @@ def entrants(recipe: ClipRecipe, named: Mapping[str, Row], seeds: Sequence[int])
     ]
 
 
-def named(recipe: ClipRecipe, names: Sequence[str], work: Path) -> list[Entrant]:
-    """Trained networks of the folder *work*, by their names.
+def all_kept(recipe: ClipRecipe, work: Path) -> list[Entrant]:
+    """Whoever is trained in the folder *work*."""
+    return [entrant for entrant in entrants(recipe, ROWS, SEEDS) if kept(entrant, work).exists()]
+
+
+def teachers_of(recipe: ClipRecipe, work: Path) -> list[Entrant]:
+    """The trained networks of the folder *work* that the recipe names as teachers.
 
     Raises:
         ConfigError: every name that is none of one.
     """
-    found, faults = [], []
-    for name in names:
-        key, _, seed = name.rpartition(".")
-        if not (work / f"{name}.pt").exists() or key not in ROWS or not seed.isdecimal():
-            there = ", ".join(sorted(path.stem for path in work.glob("*.*.pt") if path.stem.count(".") == 1))
-            faults.append(
-                Fault("course.teachers", None, name, f"is not trained in {work}; there are: {there or 'none'}")
-            )
-        else:
-            found += entrants(recipe, {key: ROWS[key]}, [int(seed)])
+    there = {entrant.name: entrant for entrant in all_kept(recipe, work)}
+    why = f"is not trained in {work}; there are: {', '.join(there) or 'none'}"
+    faults = [Fault("course.teachers", None, name, why) for name in recipe.course.teachers if name not in there]
     if faults:
         raise ConfigError(*faults)
-    return found
+    return [there[name] for name in recipe.course.teachers]
 
 
 def train_all(

@@ -16,7 +16,7 @@ from kws_app.training.recipe import recipe_text  # noqa: E402
 from kws_app.training.speechcommands.judge import clip_scores, step_features  # noqa: E402
 from kws_app.training.speechcommands.recipe import ClipRecipe  # noqa: E402
 from kws_app.training.speechcommands.rows import ROWS  # noqa: E402
-from kws_app.training.speechcommands.table import Material, entrants, gather, named  # noqa: E402
+from kws_app.training.speechcommands.table import Material, entrants, gather, teachers_of  # noqa: E402
 from kws_app.training.speechcommands.teachers import taught  # noqa: E402
 from tests.training.speechcommands.corpus import recipe, write_corpus  # noqa: E402
 
@@ -76,4 +76,4 @@ def test_a_teacher_that_is_not_trained_is_named_with_those_that_are(tmp_path: Pa
         (tmp_path / there).touch()
 
     with pytest.raises(ConfigError, match=rf"course.teachers: {name}: is not trained in .*; there are: gru-77.0"):
-        named(recipe(), [name], tmp_path)
+        teachers_of(replace(recipe(), course=replace(recipe().course, teachers=(name,))), tmp_path)
