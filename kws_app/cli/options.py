@@ -13,6 +13,14 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a command that there is not and name the nearest, as Python does from 3.14 on."""
+        if isinstance(action.choices, dict) and value not in action.choices:
+            from kws_app.schema import did_you_mean  # with yaml, which --version needs not
+
+            raise argparse.ArgumentError(action, f"there is no {value!r}{did_you_mean(value, action.choices)}")
+        super()._check_value(action, value)
+
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Add ``-c FILE``. It may stand before the command or after it, so that a command's silence must not count."""

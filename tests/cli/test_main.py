@@ -49,6 +49,15 @@ def test_every_command_is_in_the_help() -> None:
     assert [command for command in COMMANDS if f"\n    {command} " not in text] == []
 
 
+def test_a_command_that_there_is_not_is_refused_with_the_nearest() -> None:
+    result = kws_app("statsu")
+
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (
+        2,
+        "kws-app: error: argument COMMAND: there is no 'statsu'; did you mean 'status'?",
+    )
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_every_command_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
