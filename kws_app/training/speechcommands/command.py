@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from kws_app.errors import ConfigError, Fault, ModelError
 from kws_app.training.speechcommands.rows import ROWS, SEEDS
 
 if TYPE_CHECKING:
+    from kws_app.training.speechcommands.clips import Clips
+    from kws_app.training.speechcommands.course import Entrant
     from kws_app.training.speechcommands.recipe import ClipRecipe
     from kws_app.training.speechcommands.results import Result
 
@@ -77,11 +80,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def report(recipe: ClipRecipe, data: Path, work: Path, page: Path | None) -> None:
-    """Judge what is trained, whichever rows were asked for, and write the page."""
+    """Judge what is trained in *work*, whichever rows were asked for, and write the page.
+
+    ``results.json`` in the page's folder has every network's figures, so that the page outlives the folders, and the
+    machines, in which they were trained.
+    """
     from kws_app.training.speechcommands.clips import read_split
     from kws_app.training.speechcommands.judge import step_features
     from kws_app.training.speechcommands.redundancy import hidden_states
-    from kws_app.training.speechcommands.results import result_of, trained
+    from kws_app.training.speechcommands.results import remember, remembered, trained
     from kws_app.training.speechcommands.table import all_kept
     from kws_app.training.speechcommands.tablepage import table, write
 
@@ -89,17 +96,30 @@ def report(recipe: ClipRecipe, data: Path, work: Path, page: Path | None) -> Non
     if not done:
         return
     dev = read_split(data / "speech_commands", "dev", tuple(recipe.keywords))
-    found: dict[str, list[Result]] = {}
-    for entrant in done:
-        try:
-            result = result_of(entrant, dev, work)
-        except ModelError as error:
-            logger.error("%s", error)
-            continue
-        found.setdefault(entrant.key, []).append(result)
+    file = page.with_suffix("") / "results.json" if page is not None else None
+    before = remembered(file, ROWS) if file is not None else []
+    found = _in_order([*before, *_judged(done, dev, work)])
     print("\n".join(table({key: row for key, row in ROWS.items() if key in found}, found)))
-    if page is not None:
+    if page is not None and file is not None:
         features = step_features(recipe, dev.samples)
         states = {e.key: hidden_states(trained(e, work), features) for e in done if e.key in LAID_OPEN and e.seed == 0}
         write(page, ROWS, found, states)
+        remember([result for results in found.values() for result in results], file)
         print(page)
+
+
+def _judged(done: Sequence[Entrant], dev: Clips, work: Path) -> Iterator[Result]:
+    """The figures of those that can be exported."""
+    from kws_app.training.speechcommands.results import result_of
+
+    for entrant in done:
+        try:
+            yield result_of(entrant, dev, work)
+        except ModelError as error:
+            logger.error("%s", error)
+
+
+def _in_order(results: Iterable[Result]) -> dict[str, list[Result]]:
+    """By row, its seeds in order; of two results of one network the later one."""
+    latest = {(result.row, result.seed): result for result in results}
+    return {row: kept for row in ROWS if (kept := [latest[key] for key in sorted(latest) if key[0] == row])}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from kws_app.errors import ConfigError, Fault
 from kws_app.model.stepper import Model
 from kws_app.training.card import make_card
 from kws_app.training.checkpoint import readable
@@ -69,6 +71,34 @@ def result_of(entrant: Entrant, dev: Clips, work: Path) -> Result:
         with whole(path) as file:
             file.write(json.dumps(asdict(found), indent=1).encode())
     return Result(**json.loads(path.read_text(encoding="utf-8")))
+
+
+def remembered(path: Path, rows: Iterable[str]) -> list[Result]:
+    """What an earlier run wrote down of networks that may no longer be there; *rows* are those that there are.
+
+    Raises:
+        ConfigError: the file is damaged.
+    """
+    if not path.exists():
+        return []
+    try:
+        results = [Result(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+    except (ValueError, TypeError) as error:
+        raise ConfigError(Fault(str(path), None, "", "is damaged; delete it to begin anew")) from error
+    known = set(rows)
+    return [result for result in results if result.row in known]
+
+
+def remember(results: Iterable[Result], path: Path) -> None:
+    """Write *results* down, a line a network.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    lines = ",\n".join(json.dumps(asdict(result)) for result in results)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as file:
+        file.write(f"[\n{lines}\n]\n".encode())
 
 
 def measured(entrant: Entrant, dev: Clips, work: Path) -> Result:

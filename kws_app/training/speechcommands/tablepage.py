@@ -20,6 +20,7 @@ HEAD = (
     "| network | row | seeds | float % | int8 % | carried % | parameters | not zero | MACs a step | file bytes "
     "| paper's KB | a byte each | us a step | the paper's |"
 )
+PICTURES = ("accuracy-over-bytes", "accuracy-over-macs", "energy", "likeness")
 
 ByRow = Mapping[str, Sequence[Result]]
 """Of every row that has some, its networks."""
@@ -27,6 +28,8 @@ ByRow = Mapping[str, Sequence[Result]]
 
 def write(page: Path, rows: Mapping[str, Row], found: ByRow, states: Mapping[str, States]) -> None:
     """Write the tables into *page*, between the two marks, and the pictures into the folder beside it.
+
+    A picture of what is not among *states* stays as it was.
 
     Raises:
         ConfigError: the page is there and has not both marks.
@@ -39,7 +42,8 @@ def write(page: Path, rows: Mapping[str, Row], found: ByRow, states: Mapping[str
     for name, chart in named.items():
         with whole(folder / f"{name}.svg") as file:
             file.write(document(chart).encode())
-    shown = [f"![{name.replace('-', ' ')}]({folder.name}/{name}.svg)" for name in named]
+    there = [name for name in PICTURES if (folder / f"{name}.svg").exists()]
+    shown = [f"![{name.replace('-', ' ')}]({folder.name}/{name}.svg)" for name in there]
     text = "\n".join([BEGIN, "", *table(rows, found), "", *targets(found), "", *shown, "", END])
     with whole(page) as file:
         file.write(f"{before}{text}{after}".encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from pathlib import Path
@@ -42,6 +43,35 @@ def test_the_command_trains_what_is_missing_and_keeps_it(tmp_path: Path, capsys:
     assert {path.name for path in (tmp_path / "w").glob("gru-77.0.*")} == {f"gru-77.0.{end}" for end in ENDINGS}
     assert "| GRU of its m = 77 intrinsic units | `gru-77` | 1 |" in page.read_text()
     assert (page.parent / "page" / "energy.svg").exists()
+
+
+def test_the_page_keeps_what_was_trained_in_another_folder(tmp_path: Path) -> None:
+    page, data = tmp_path / "page.md", str(write_corpus(tmp_path / "data"))
+    short = ["--data", data, "--page", str(page), "--examples", "64", "--updates", "2"]
+
+    for work, row, seed in (("one", "gru-77", "0"), ("two", "gru-77", "1"), ("two", "ghost4-100", "0")):
+        arguments = [*short, "--work", str(tmp_path / work), "--rows", row, "--seeds", seed]
+        assert main(["report", "speech-commands", *arguments]) == 0
+
+    assert "| GRU of its m = 77 intrinsic units | `gru-77` | 2 |" in page.read_text()
+    assert "![energy](page/energy.svg)" in page.read_text()
+    results = json.loads((tmp_path / "page" / "results.json").read_text())
+    assert [(result["row"], result["seed"]) for result in results] == [("gru-77", 0), ("gru-77", 1), ("ghost4-100", 0)]
+
+
+def test_damaged_results_are_refused_before_the_page_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.md"
+    results = tmp_path / "page" / "results.json"
+    results.parent.mkdir()
+    results.write_text('[{"row": "gru-77"')
+    folders = ["--data", str(write_corpus(tmp_path / "data")), "--work", str(tmp_path / "w"), "--page", str(page)]
+
+    assert main(["report", "speech-commands", *folders, "--rows", "gru-77", "--seeds", "0", "--updates", "2"]) == 78
+
+    assert f"{results}: is damaged; delete it to begin anew" in capsys.readouterr().err
+    assert not page.exists()
 
 
 def test_a_row_that_there_is_not_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
