@@ -50,7 +50,7 @@ def test_an_unknown_sensitivity_and_an_unknown_word_are_refused() -> None:
 
 
 def test_a_missing_model_is_named() -> None:
-    with pytest.raises(ModelError, match=r"absent\.onnx: cannot be read: No such file or directory"):
+    with pytest.raises(ModelError, match=r"absent\.onnx: no such file"):
         Detector("rise", model="absent.onnx")
 
 

@@ -27,8 +27,10 @@ class EventLog:
             case AudioLost():
                 self._lost_seconds += event.seconds
                 if gaps := self._losses.due():
-                    logger.warning("lost %.2f s of audio in %d gap(s): %s", self._lost_seconds, gaps, event.reason)
+                    counted = "1 gap" if gaps == 1 else f"{gaps} gaps"
+                    logger.warning("lost %.2f s of audio in %s: %s", self._lost_seconds, counted, event.reason)
                     self._lost_seconds = 0.0
             case ModelReset():
                 if times := self._resets.due():
-                    logger.warning("the model was reset %d time(s): %s", times, event.reason)
+                    counted = "once" if times == 1 else f"{times} times"
+                    logger.warning("the model was reset %s: %s", counted, event.reason)

@@ -12,6 +12,7 @@ from kws_app.errors import ModelError, NoPermissionError
 from kws_app.model.card import CARD_KEY, Card
 from kws_app.model.inspection import inspect
 from kws_app.model.runtime import RUNTIME_ERRORS, explained, session, shared
+from kws_app.schema import did_you_mean
 
 LARGEST_BYTES = 4_000_000
 """Thirty times the largest model we ship; whatever is larger is no step graph."""
@@ -152,6 +153,9 @@ def _read(path: Path) -> bytes:
             graph = file.read(LARGEST_BYTES + 1)
     except PermissionError as error:
         raise NoPermissionError(f"{path}: may not be read by this user") from error
+    except FileNotFoundError as error:
+        there = [other.name for other in path.parent.glob("*.onnx")]
+        raise ModelError(f"no such file{did_you_mean(path.name, there)}") from error
     except OSError as error:
         raise ModelError(f"cannot be read: {error.strerror}") from error
     if not graph:

@@ -37,13 +37,13 @@ def test_losses_are_told_at_once_and_then_counted(told: pytest.LogCaptureFixture
     for second in range(50):
         log.tell(AudioLost(time=second, seconds=0.5, reason="fell behind"))
 
-    assert lines(told) == [("WARNING", "lost 0.50 s of audio in 1 gap(s): fell behind")]
+    assert lines(told) == [("WARNING", "lost 0.50 s of audio in 1 gap: fell behind")]
 
 
 def test_a_model_reset_is_a_warning(told: pytest.LogCaptureFixture) -> None:
     EventLog().tell(ModelReset(time=1, reason="a score was no number"))
 
-    assert lines(told) == [("WARNING", "the model was reset 1 time(s): a score was no number")]
+    assert lines(told) == [("WARNING", "the model was reset once: a score was no number")]
 
 
 def test_a_state_is_told_by_the_service_itself(told: pytest.LogCaptureFixture) -> None:

@@ -94,7 +94,7 @@ def test_lost_audio_is_an_event_and_a_line_and_keeps_the_time(
     (event,) = events(file, kind="audio_lost")
     assert (event["seconds"], event["time"], event["reason"]) == (2.0, 2.0, "the device lost audio")
     assert 3.3 < events(file, kind="detection")[0]["time"] < 4.0
-    assert "WARNING lost 2.00 s of audio in 1 gap(s): the device lost audio" in capsys.readouterr().err
+    assert "WARNING lost 2.00 s of audio in 1 gap: the device lost audio" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -158,7 +158,9 @@ def test_a_model_with_a_byte_changed_is_refused_or_runs(tiny_model: Path, tmp_pa
 def test_a_missing_model_a_folder_and_a_pipe_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
 
-    assert refusal(tmp_path / "absent.onnx") == "cannot be read: No such file or directory"
+    assert refusal(tmp_path / "absent.onnx") == "no such file"
+    (tmp_path / "commands.onnx").touch()
+    assert refusal(tmp_path / "comands.onnx") == "no such file; did you mean 'commands.onnx'?"
     assert refusal(tmp_path) == "not a file"
     assert refusal(tmp_path / "pipe") == "not a file"
 
