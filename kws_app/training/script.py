@@ -81,6 +81,7 @@ class Sheet:
     near_misses: int = 2  # for each of the keywords, from the list
     sentences: int = 4
     made: int = 0  # near misses for each of the keywords, made from its phones
+    words: tuple[str, ...] = ()  # other words, read as they are written
 
 
 def read_phrases() -> dict[str, Phrase]:
@@ -121,6 +122,7 @@ def deal(engines: Sequence[Engine], sheet: Sheet, *, voices: int, seed: int) -> 
         lines += [("sentence", "-", _passage(sentences, rng), {}) for _ in range(sheet.sentences)]
         lines = [lines[index] for index in rng.permutation(len(lines))]
         lines += _made(sheet, near_misses, split, np.random.default_rng((seed, number, 1)))
+        lines += _other_words(sheet, np.random.default_rng((seed, number, 2)))
         for kind, keyword, text, phonemes in lines:
             tempo, pitch = round(rng.uniform(0.82, 1.22), 3), round(rng.uniform(-1, 1), 3)
             yield Utterance(kind, keyword, text, phonemes, engine.name, voice, tempo, pitch, split)
@@ -152,3 +154,9 @@ def _made(sheet: Sheet, near_misses: NearMisses, split: str, rng: np.random.Gene
 def _passage(sentences: list[str], rng: np.random.Generator) -> str:
     """One to three sentences that follow one another by chance."""
     return " ".join(rng.choice(sentences, rng.integers(1, 4), replace=False))
+
+
+def _other_words(sheet: Sheet, rng: np.random.Generator) -> Iterator[Line]:
+    """Words without an entry among the phrases; drawn apart, too."""
+    for word in rng.permutation(sheet.words):
+        yield "word", str(word), str(word) + str(rng.choice(ENDINGS)), {}

@@ -34,7 +34,8 @@ def add_parser(subparsers: Any) -> None:
         description=__doc__,
         epilog="examples:\n"
         "  kws-train synthesize speech --voices 120\n"
-        "  kws-train synthesize speech --engines kokoro --kokoro kokoro/ --voices 200 --keywords computer jarvis",
+        "  kws-train synthesize speech --engines kokoro --kokoro kokoro/ --voices 200 --keywords computer jarvis\n"
+        "  kws-train synthesize commands --words yes no up down --sentences 0",
     )
     parser.add_argument("out", type=Path, help="folder to write to")
     parser.add_argument(
@@ -48,10 +49,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--keywords",
         nargs="+",
-        default=list(read_phrases()),
         metavar="ID",
-        help="what every voice says; one named twice is said twice (default: all)",
+        help="what every voice says; one named twice is said twice (default: all; with --words, none)",
     )
+    parser.add_argument("--words", nargs="+", default=[], metavar="WORD", help="other words that every voice says")
     parser.add_argument("--voices", type=int, default=100, metavar="N", help="how many voices read their sheet")
     parser.add_argument(
         "--near-misses",
@@ -81,12 +82,7 @@ def run(args: argparse.Namespace) -> int:
     engines = _engines(names, args.kokoro)
     for engine in engines:
         engine.require()
-    known = ", ".join(read_phrases())
-    unknown = sorted(set(args.keywords) - read_phrases().keys())
-    if unknown:
-        raise ConfigError(*(Fault("--keywords", None, keyword, f"is not one of {known}") for keyword in unknown))
-
-    sheet = Sheet(tuple(args.keywords), args.near_misses, args.sentences, args.made_near_misses)
+    sheet = _sheet(args)
     script = list(deal(engines, sheet, voices=args.voices, seed=args.seed))
     folder = ClipFolder(args.out)
     missing = [utterance for utterance in script if utterance.path not in folder.paths]
@@ -99,6 +95,29 @@ def run(args: argparse.Namespace) -> int:
             logger.warning("%s, %s: %r not spoken: %s", utterance.engine, utterance.voice, utterance.text, outcome)
     print(f"{args.out}: {len(script) - failed} clips of {len(script)}, {len(missing) - failed} of them new")
     return 0
+
+
+def _sheet(args: argparse.Namespace) -> Sheet:
+    """What every voice reads.
+
+    Raises:
+        ConfigError: every keyword that we have no phrases of, and every word that is not spelt with letters.
+    """
+    phrases = read_phrases()
+    keywords = ([] if args.words else list(phrases)) if args.keywords is None else args.keywords
+    known = ", ".join(phrases)
+    faults = [
+        Fault("--keywords", None, keyword, f"is not one of {known}; --words says others")
+        for keyword in sorted(set(keywords) - phrases.keys())
+    ]
+    faults += [
+        Fault("--words", None, word, "is not spelt with letters alone")  # it is the name of a folder, too
+        for word in args.words
+        if not word.isalpha()
+    ]
+    if faults:
+        raise ConfigError(*faults)
+    return Sheet(tuple(keywords), args.near_misses, args.sentences, args.made_near_misses, tuple(args.words))
 
 
 Speak = Callable[[Utterance], Trimmed | str]

@@ -96,6 +96,20 @@ def test_unknown_keywords_are_all_named(tmp_path: Path) -> None:
 
 
 @needs_espeak
+def test_other_words_are_said_alone(tmp_path: Path) -> None:
+    words = ["synthesize", str(tmp_path), "--engines", "espeak-ng", "--voices", "1", "--sentences", "0"]
+
+    assert run(*words, "--words", "yes", "no") == 0
+
+    assert sorted((row["kind"], row["keyword"]) for row in manifest(tmp_path)) == [("word", "no"), ("word", "yes")]
+
+
+def test_words_that_are_not_spelt_with_letters_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--words: \.\./up: is not spelt with letters alone"):
+        run("synthesize", str(tmp_path), "--engines", "espeak-ng", "--words", "yes", "../up")
+
+
+@needs_espeak
 def test_near_misses_are_made_from_phones_when_asked_for(tmp_path: Path) -> None:
     pytest.importorskip("pocketsphinx", reason="the training extra is not installed")
     run(*command(tmp_path))

@@ -29,6 +29,8 @@ NOISE_FOLDER = "_background_noise_"
 SHORTEST_SECONDS = 0.1
 DEV_SHARE = 0.2
 """Of each noise file."""
+HISS = 15.0
+"""Deviation of what surrounds a synthetic word: -67 dBFS, as a quiet room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,37 @@ def second(samples: Samples) -> Samples:
     return np.pad(samples[:RATE], (0, max(0, RATE - len(samples))))
 
 
+def read_synthetic(root: Path, keywords: Sequence[str]) -> Clips:
+    """The words for training in a folder of ``kws-train synthesize``, in the middle of a second of quiet hiss.
+
+    Digital silence around them, which no recording has, would tell them from recordings.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    listed = [row for row in rows(root / "manifest.tsv") if row["kind"] == "word" and row["split"] == "train"]
+    kept, skipped = read_words((root / row["path"], row["keyword"]) for row in listed)
+    if not kept:
+        raise ConfigError(Fault(str(root), None, "", "holds no synthetic word of the split train that can be read"))
+    rng = np.random.default_rng(0)
+    return Clips(
+        np.stack([_amid(samples, rng) for samples, _ in kept]),
+        np.array([label_of(word, keywords) for _, word in kept], np.int64),
+        tuple(word for _, word in kept),
+        skipped,
+    )
+
+
+def joined(clips: Clips, others: Clips) -> Clips:
+    """All of both, the *others* last."""
+    return Clips(
+        np.concatenate([clips.samples, others.samples]),
+        np.concatenate([clips.labels, others.labels]),
+        clips.words + others.words,
+        clips.skipped + others.skipped,
+    )
+
+
 def noise(root: Path, split: str) -> list[Samples]:
     """The split's part of the corpus's noise files, which stand in ``train``."""
     parts = []
@@ -120,6 +153,13 @@ def clip_weights(clips: Clips, keywords: Sequence[str], *, unknown: float) -> np
         at = clips.labels == label
         weights[at] *= (unknown if label == label_of(UNKNOWN, keywords) else 1.0) / weights[at].sum()
     return weights / weights.sum()
+
+
+def _amid(samples: Samples, rng: np.random.Generator) -> Samples:
+    """The middle second of a clip, or the clip in the middle of a second."""
+    samples = samples[max(0, len(samples) - RATE) // 2 :][:RATE]
+    before = (RATE - len(samples)) // 2
+    return np.pad(samples, (before, RATE - len(samples) - before)) + rng.normal(0, HISS, RATE).astype(np.int16)
 
 
 def _read(path: Path) -> Samples | str:

@@ -33,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--data", type=Path, metavar="DIR", help="folder with speech_commands and background")
     group.add_argument("--work", type=Path, metavar="DIR", help="folder of this run; trained networks are kept there")
     group.add_argument("--recipe", default=COMPARISON, help="what all rows have in common (default comparison)")
+    group.add_argument(
+        "--synthetic", type=Path, action="append", default=[], metavar="DIR", help="folders of kws-train synthesize"
+    )
     group.add_argument("--teachers", type=Path, metavar="DIR", help="folder of the recipe's teachers (default --work)")
     group.add_argument("--rows", nargs="+", metavar="ROW", default=list(ROWS), help=f"of {', '.join(ROWS)}")
     group.add_argument("--seeds", type=int, nargs="+", metavar="N", default=list(SEEDS), help="default 0 1 2")
@@ -68,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
     if missing:
         folder = args.teachers or args.work
         teachers = [trained(entrant, folder) for entrant in teachers_of(recipe, folder)]
-        material = gather(recipe, args.data, torch.device(args.device), teachers=teachers)
+        device = torch.device(args.device)
+        material = gather(recipe, args.data, device, synthetic=args.synthetic, teachers=teachers)
         (args.work / "corpus.json").write_text(json.dumps(material.corpus), encoding="utf-8")
         deadline = began + args.seconds
         failed = train_all(missing, material, args.work, side_by_side=args.side_by_side, deadline=deadline)

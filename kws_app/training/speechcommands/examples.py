@@ -16,7 +16,7 @@ from torch import Tensor
 from kws_app.arrays import RATE, Samples
 from kws_app.training.augment import coloured_noise
 from kws_app.training.network import FILLERS, Front
-from kws_app.training.speechcommands.clips import SILENCE, Clips, clip_weights, label_of
+from kws_app.training.speechcommands.clips import SILENCE, Clips, clip_weights, joined, label_of
 from kws_app.training.speechcommands.mfcc import BatchMfcc
 from kws_app.training.speechcommands.recipe import ClipRecipe
 
@@ -46,13 +46,26 @@ class Examples:
 
 
 class ExampleMaker:
-    """Varies clips. ``front`` is what every network that learns from these examples begins with."""
+    """Varies clips, of which some may be *synthetic*. All networks that learn from these begin with its ``front``."""
 
-    def __init__(self, recipe: ClipRecipe, clips: Clips, noise: Sequence[Samples], device: torch.device) -> None:
+    def __init__(
+        self,
+        recipe: ClipRecipe,
+        clips: Clips,
+        noise: Sequence[Samples],
+        device: torch.device,
+        *,
+        synthetic: Clips | None = None,
+    ) -> None:
         self._recipe, self._device = recipe, device
         keywords = tuple(recipe.keywords)
         self._silence = label_of(SILENCE, keywords)
-        self._weights = torch.from_numpy(clip_weights(clips, keywords, unknown=recipe.course.unknown))
+        weights = clip_weights(clips, keywords, unknown=recipe.course.unknown)
+        if synthetic is not None:
+            share = recipe.course.synthetic_share
+            others = clip_weights(synthetic, keywords, unknown=recipe.course.unknown)
+            clips, weights = joined(clips, synthetic), np.concatenate([(1 - share) * weights, share * others])
+        self._weights = torch.from_numpy(weights)
         self._clips = torch.from_numpy(clips.samples).to(device)
         self._labels = torch.from_numpy(clips.labels)
         rng = np.random.default_rng(recipe.seed)

@@ -31,6 +31,9 @@ class CourseSettings:
 
     examples: int = setting(400_000, between=(64, 10_000_000), help="made once, for all that is trained on them")
     unknown: float = setting(2.5, between=(0.1, 25), help="how often unknown words are drawn, each keyword once")
+    synthetic_share: float = setting(
+        0.25, between=(0, 1), help="of the words, how many are from the folders of --synthetic, if there are any"
+    )
     updates: int = setting(4000, between=(1, 1_000_000), help="steps of the optimiser")
     batch: int = setting(512, between=(1, 65_536), help="examples in one")
     rate: tuple[float, float] = setting((4e-3, 1e-5), between=(0, 1), help="learning rate, first to last by a cosine")

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from kws_app.errors import ConfigError, Fault
 from kws_app.training.checkpoint import write
 from kws_app.training.data import read_recording, rows
 from kws_app.training.network import Front, Network
-from kws_app.training.speechcommands.clips import Clips, noise, read_split
+from kws_app.training.speechcommands.clips import Clips, joined, noise, read_split, read_synthetic
 from kws_app.training.speechcommands.course import Course, Entrant
 from kws_app.training.speechcommands.examples import ExampleMaker, Examples
 from kws_app.training.speechcommands.judge import accuracy
@@ -43,14 +44,31 @@ class Material:
     corpus: dict[str, float]
 
 
-def gather(recipe: ClipRecipe, folder: Path, device: torch.device, *, teachers: Sequence[Network] = ()) -> Material:
-    """Decode the folder's recordings and make the examples; what *teachers* say of one is its target."""
+def gather(
+    recipe: ClipRecipe,
+    folder: Path,
+    device: torch.device,
+    *,
+    synthetic: Sequence[Path] = (),
+    teachers: Sequence[Network] = (),
+) -> Material:
+    """Decode the folder's recordings and make the examples; what *teachers* say of one is its target.
+
+    Words of the folders *synthetic*, which ``kws-train synthesize`` wrote, join the recordings.
+    """
     corpus, keywords = folder / "speech_commands", tuple(recipe.keywords)
     train, dev = (read_split(corpus, split, keywords) for split in ("train", "dev"))
     skipped = len(train.skipped) + len(dev.skipped)
     print(f"{len(train)} clips to learn from, {len(dev)} to judge on; {skipped} were skipped", flush=True)
     recordings = sorted((folder / "background" / "train" / "noise").glob("*.*"))
-    maker = ExampleMaker(recipe, train, [*noise(corpus, "train"), *map(read_recording, recordings)], device)
+    others = [read_synthetic(path, keywords) for path in synthetic]
+    maker = ExampleMaker(
+        recipe,
+        train,
+        [*noise(corpus, "train"), *map(read_recording, recordings)],
+        device,
+        synthetic=reduce(joined, others) if others else None,
+    )
     examples = maker.make(recipe.course.examples)
     if teachers:
         examples = taught(examples, maker.front, teachers, recipe.scored_steps)

@@ -36,6 +36,20 @@ def write_corpus(root: Path, *, clips: int = 2) -> Path:
     return root
 
 
+def write_synthetic(root: Path, *, seconds: float = 0.6) -> Path:
+    """A folder such as ``kws-train synthesize`` writes: two words for training, and others that are not."""
+    lines = ["path\tkind\tkeyword\ttext\tengine\tvoice\tseconds\tspeech_start_s\tspeech_end_s\tsplit"]
+    time = np.arange(round(seconds * RATE)) / RATE
+    for number, (word, kind, split) in enumerate(
+        (("yes", "word", "train"), ("cat", "word", "train"), ("yes", "word", "test"), ("yes", "near_miss", "train"))
+    ):
+        swell = np.sin(np.pi * time / seconds) ** 4
+        soundfile.write(root / f"{number}.flac", 0.3 * swell * np.cos(2 * np.pi * 500 * (time - seconds / 2)), RATE)
+        lines.append(f"{number}.flac\t{kind}\t{word}\t{word}\tflite\tslt\t{seconds}\t0.1\t{seconds}\t{split}")
+    (root / "manifest.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return root
+
+
 def tone(rng: np.random.Generator, hertz: float) -> np.ndarray:
     """A faded tone of a second in a little noise, float64 ``(16000,)``."""
     time = np.arange(RATE) / RATE

@@ -11,8 +11,8 @@ import soundfile
 pytest.importorskip("torch", reason="the training extra is not installed")
 
 from kws_app.errors import ConfigError
-from kws_app.training.speechcommands.clips import clip_weights, noise, read_clips, read_split
-from tests.training.speechcommands.corpus import WORDS, write_corpus
+from kws_app.training.speechcommands.clips import clip_weights, noise, read_clips, read_split, read_synthetic
+from tests.training.speechcommands.corpus import WORDS, write_corpus, write_synthetic
 
 KEYWORDS = WORDS[:10]
 
@@ -48,6 +48,31 @@ def test_a_clip_that_cannot_be_used_is_named_with_its_reason(tmp_path: Path) -> 
     assert names == ["short.wav", "slow.wav", "broken.wav", "gone.wav"]
     assert "0.05 s long" in clips.skipped[0]
     assert "8000 Hz" in clips.skipped[1]
+
+
+def test_synthetic_words_stand_in_the_middle_of_a_second_of_hiss(tmp_path: Path) -> None:
+    clips = read_synthetic(write_synthetic(tmp_path, seconds=0.5), KEYWORDS)
+
+    assert clips.words == ("yes", "cat")
+    assert clips.labels.tolist() == [0, 10]
+    before, middle, after = clips.samples[0, :3900], clips.samples[0, 4000:12000], clips.samples[0, 12100:]
+    assert np.abs(middle).max() > 3000
+    for hiss in (before, after):
+        assert 5 < hiss.std() < 30
+
+
+def test_longer_synthetic_words_lose_both_ends(tmp_path: Path) -> None:
+    clips = read_synthetic(write_synthetic(tmp_path, seconds=1.5), KEYWORDS)
+
+    assert clips.samples.shape == (2, 16_000)
+    assert np.abs(clips.samples[0]).argmax() == pytest.approx(8000, abs=600)
+
+
+def test_a_folder_without_synthetic_words_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "manifest.tsv").write_text("path\tkind\tkeyword\tsplit\n", encoding="utf-8")
+
+    with pytest.raises(ConfigError, match="holds no synthetic word"):
+        read_synthetic(tmp_path, KEYWORDS)
 
 
 def test_all_labels_are_drawn_equally_often_but_unknown_words(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from kws_app.training.speechcommands.recipe import read_clip_recipe  # noqa: E40
 from kws_app.training.speechcommands.rows import ROWS  # noqa: E402
 from kws_app.training.speechcommands.table import Material, entrants, gather, train_all  # noqa: E402
 from tests.conftest import disk_with_room_for  # noqa: E402
-from tests.training.speechcommands.corpus import recipe, write_corpus  # noqa: E402
+from tests.training.speechcommands.corpus import recipe, write_corpus, write_synthetic  # noqa: E402
 
 ENDINGS = ("json", "onnx", "pt")
 
@@ -43,6 +44,20 @@ def test_the_command_trains_what_is_missing_and_keeps_it(tmp_path: Path, capsys:
     assert {path.name for path in (tmp_path / "w").glob("gru-77.0.*")} == {f"gru-77.0.{end}" for end in ENDINGS}
     assert "| GRU of its m = 77 intrinsic units | `gru-77` | 1 |" in page.read_text()
     assert (page.parent / "page" / "energy.svg").exists()
+
+
+def test_synthetic_words_are_drawn_as_often_as_the_recipe_says(tmp_path: Path) -> None:
+    corpus, spoken = write_corpus(tmp_path / "data"), tmp_path / "synthetic"
+    spoken.mkdir()
+    folders = [write_synthetic(spoken)]
+    settings = recipe()
+    alone = replace(settings, course=replace(settings.course, synthetic_share=1.0))
+
+    mixed = gather(settings, corpus, torch.device("cpu"), synthetic=folders).examples
+    synthetic = gather(alone, corpus, torch.device("cpu"), synthetic=folders).examples
+
+    assert set(synthetic.targets.argmax(dim=1).tolist()) == {0, 10}  # yes, _unknown_
+    assert set(mixed.targets.argmax(dim=1).tolist()) == set(range(12))
 
 
 def test_the_page_keeps_what_was_trained_in_another_folder(tmp_path: Path) -> None:
