@@ -59,11 +59,14 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from kws_app.training.speechcommands.recipe import read_clip_recipe, shortened
-    from kws_app.training.speechcommands.results import trained
+    from kws_app.training.speechcommands.results import remembered, trained
     from kws_app.training.speechcommands.table import entrants, gather, kept, teachers_of, train_all
 
     torch.set_num_threads(args.threads)
     recipe = shortened(read_clip_recipe(args.recipe), examples=args.examples, updates=args.updates)
+    page = args.page or (PAGE if args.recipe == COMPARISON else None)
+    if page is not None:
+        remembered(_figures(page), ROWS)  # damaged ones are refused before hours of training
     args.work.mkdir(parents=True, exist_ok=True)
     wanted = entrants(recipe, {name: ROWS[name] for name in args.rows}, args.seeds)
     missing = [entrant for entrant in wanted if not kept(entrant, args.work).exists()]
@@ -78,7 +81,6 @@ def run(args: argparse.Namespace) -> int:
         failed = train_all(missing, material, args.work, side_by_side=args.side_by_side, deadline=deadline)
     left = [entrant.name for entrant in missing if not kept(entrant, args.work).exists()]
     print(f"{len(wanted) - len(left)} of {len(wanted)} networks are trained")
-    page = args.page or (PAGE if args.recipe == COMPARISON else None)
     report(recipe, args.data, args.work, page)
     return 1 if failed else 0
 
@@ -100,16 +102,20 @@ def report(recipe: ClipRecipe, data: Path, work: Path, page: Path | None) -> Non
     if not done:
         return
     dev = read_split(data / "speech_commands", "dev", tuple(recipe.keywords))
-    file = page.with_suffix("") / "results.json" if page is not None else None
-    before = remembered(file, ROWS) if file is not None else []
+    before = remembered(_figures(page), ROWS) if page is not None else []
     found = _in_order([*before, *_judged(done, dev, work)])
     print("\n".join(table({key: row for key, row in ROWS.items() if key in found}, found)))
-    if page is not None and file is not None:
+    if page is not None:
         features = step_features(recipe, dev.samples)
         states = {e.key: hidden_states(trained(e, work), features) for e in done if e.key in LAID_OPEN and e.seed == 0}
         write(page, ROWS, found, states)
-        remember([result for results in found.values() for result in results], file)
+        remember([result for results in found.values() for result in results], _figures(page))
         print(page)
+
+
+def _figures(page: Path) -> Path:
+    """Every network's figures, beside the page."""
+    return page.with_suffix("") / "results.json"
 
 
 def _judged(done: Sequence[Entrant], dev: Clips, work: Path) -> Iterator[Result]:

@@ -74,19 +74,22 @@ def test_the_page_keeps_what_was_trained_in_another_folder(tmp_path: Path) -> No
     assert [(result["row"], result["seed"]) for result in results] == [("gru-77", 0), ("gru-77", 1), ("ghost4-100", 0)]
 
 
-def test_damaged_results_are_refused_before_the_page_is_written(
+def test_damaged_results_are_refused_before_anything_is_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "page.md"
     results = tmp_path / "page" / "results.json"
     results.parent.mkdir()
     results.write_text('[{"row": "gru-77"')
-    folders = ["--data", str(write_corpus(tmp_path / "data")), "--work", str(tmp_path / "w"), "--page", str(page)]
+    work = tmp_path / "w"
+    folders = ["--data", str(write_corpus(tmp_path / "data")), "--work", str(work), "--page", str(page)]
+    short = ["--seeds", "0", "--examples", "64", "--updates", "2"]
 
-    assert main(["report", "speech-commands", *folders, "--rows", "gru-77", "--seeds", "0", "--updates", "2"]) == 78
+    assert main(["report", "speech-commands", *folders, *short, "--rows", "gru-77"]) == 78
 
     assert f"{results}: is damaged; delete it to begin anew" in capsys.readouterr().err
     assert not page.exists()
+    assert not [*work.glob("*")]
 
 
 def test_a_row_that_there_is_not_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
