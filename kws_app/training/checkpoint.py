@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
@@ -49,6 +50,35 @@ def read_checkpoint(path: Path, recipe: Recipe) -> Network:
         load(average, saved["average"])
         complete = saved["stage"] == len(recipe.schedule.stages)
         return finished(average, saved.get("ends", []) if complete else [])
+
+
+def to_start_from(path: Path, source: Recipe, recipe: Recipe) -> Network:
+    """The averaged network of a run of *source*, whose weights one of *recipe* can begin with.
+
+    Raises:
+        ConfigError: there is none, or more differs than how matrices are stored.
+    """
+    if not path.exists():
+        raise ConfigError(Fault(str(path), None, "", "no such file; kws-train train writes it"))
+    ours, theirs = _alike(recipe), _alike(source)
+    faults = [
+        Fault(source.name, None, key, f"is {theirs[key]}, and {recipe.name}'s is {ours[key]}; they must be the same")
+        for key in ours
+        if ours[key] != theirs[key]
+    ]
+    if faults:
+        raise ConfigError(*faults)
+    return read_checkpoint(path, source)
+
+
+def _alike(recipe: Recipe) -> dict[str, object]:
+    """What two recipes must have in common for one to start from the other, by key."""
+    free = ("W", "U", "top", "across_layers", "piecewise_linear")
+    found: dict[str, object] = {"keywords": ", ".join(recipe.keywords)}
+    for section in ("features", "network"):
+        settings = asdict(getattr(recipe, section))
+        found |= {f"{section}.{key}": value for key, value in settings.items() if key not in free}
+    return found
 
 
 def write(saved: dict[str, Any], path: Path) -> None:

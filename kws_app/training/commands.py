@@ -29,6 +29,12 @@ def add_train(subparsers: Any) -> None:
     add_sources(parser)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="of the processor")
+    parser.add_argument(
+        "--start-from",
+        nargs=2,
+        metavar=("RECIPE", "WORK"),
+        help="begin with the weights of another run; its recipe may store the matrices in other forms",
+    )
     parser.set_defaults(run=train)
 
 
@@ -47,12 +53,17 @@ def train(args: argparse.Namespace) -> int:
     """Compose what scenes are missing, then train to the recipe's end."""
     import torch
 
+    from kws_app.training.checkpoint import to_start_from
     from kws_app.training.lessons import lessons_of
     from kws_app.training.team import first_here, join, own_device
     from kws_app.training.train import Trainer
 
     torch.set_num_threads(args.threads)
     recipe, device = read_recipe(args.recipe), own_device(args.device)
+    trained = None
+    if args.start_from:
+        source, work = args.start_from
+        trained = to_start_from(Path(work) / "checkpoint.pt", read_recipe(source), recipe)
     team = join(device)
     if first_here():
         compose(recipe, args)
@@ -61,7 +72,7 @@ def train(args: argparse.Namespace) -> int:
     shard = read_shards(paths)
     if recipe.taught:
         shard = replace(shard, lessons=lessons_of(paths, keywords=len(recipe.keywords)))
-    Trainer(recipe, shard, args.work, device=device, team=team).run()
+    Trainer(recipe, shard, args.work, device=device, team=team, trained=trained).run()
     if team.leads:
         print(f"trained; next: kws-train export {args.recipe} --work {args.work} --out models/{recipe.name}.onnx")
     return 0

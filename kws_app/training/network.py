@@ -217,12 +217,18 @@ class Network(nn.Module):
     def start_from(self, trained: Network) -> None:
         """Take over the weights of a network of the same cells and units, its matrices as near as our forms come.
 
+        A side head that only one of both has is left as it is.
         For low rank that is the truncated SVD. Where a layer reads a projection ``P`` of the one below, ``P`` is that
         of the lower ``U``, and the ``A`` of the least squares ``A P = W``, as Prabhavalkar et al. do.
         """
         matrices = re.compile(r"cells\.\d+\.(parametrizations\.)?[WU]\b")
-        others = {name: value for name, value in trained.state_dict().items() if not matrices.match(name)}
-        self.load_state_dict(self.state_dict() | others)
+        own = self.state_dict()
+        others = {
+            name: value
+            for name, value in trained.state_dict().items()
+            if not matrices.match(name) and (name in own or not name.startswith(SIDE_HEADS))
+        }
+        self.load_state_dict(own | others)
         for layer, (cell, source) in enumerate(zip(self.cells, trained.cells, strict=True)):
             P = self.projection(layer - 1) if layer else None
             assign(cell, "W", source.W if P is None else source.W @ torch.linalg.pinv(P))

@@ -64,15 +64,25 @@ class Trainer:
         work: folder of the run.
         device: where it is trained; on CUDA every chunk is recorded work.
         team: the processes that train together. Only the leading one reads and writes checkpoints.
+        trained: the network whose weights a new run begins with; one that has a checkpoint goes on from that.
     """
 
     def __init__(
-        self, recipe: Recipe, shard: Shard, work: Path, *, device: torch.device = CPU, team: Team = ALONE
+        self,
+        recipe: Recipe,
+        shard: Shard,
+        work: Path,
+        *,
+        device: torch.device = CPU,
+        team: Team = ALONE,
+        trained: Network | None = None,
     ) -> None:
         self._recipe, self._shard, self._work, self._device, self._team = recipe, shard, work, device, team
         self.network = new_network(recipe)
         sample = torch.from_numpy(shard.features[:MEASURED_SCENES]).transpose(0, 1)
         self.network.front.measure(sample)
+        if trained is not None:
+            self.network.start_from(trained)
         self.network.to(self._device)
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.schedule.average))
         self.stage, self.epoch = 0, 0

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the training extra is not installed")
 
 from kws_app.errors import ConfigError, OutputError  # noqa: E402
-from kws_app.training.checkpoint import new_network, read_checkpoint  # noqa: E402
+from kws_app.training.checkpoint import new_network, read_checkpoint, to_start_from  # noqa: E402
 from kws_app.training.compression import MatrixSettings, form_of  # noqa: E402
 from kws_app.training.network import NetworkSettings  # noqa: E402
 from kws_app.training.recipe import Recipe, StageSettings  # noqa: E402
@@ -99,6 +99,39 @@ def test_a_finished_run_gives_the_mean_over_the_ends_of_its_last_stages(tmp_path
 
     torch.testing.assert_close(network.head.weight, (ends[0] + ends[1]) / 2)
     torch.testing.assert_close(Trainer(recipe, shard(), tmp_path).run().head.weight, network.head.weight)
+
+
+def test_a_smaller_form_goes_on_from_what_the_dense_network_learnt(tmp_path: Path) -> None:
+    dense, small = tmp_path / "dense", tmp_path / "small"
+    dense.mkdir()
+    small.mkdir()
+    network = Trainer(with_phones(1.0), shard(), dense).run()
+    low_rank = replace(RECIPE, network=replace(RECIPE.network, U=MatrixSettings("low_rank", 2)))
+
+    trained = to_start_from(dense / "checkpoint.pt", with_phones(1.0), low_rank)
+    run = Trainer(low_rank, shard(), small, trained=trained)
+
+    for begun in (run.network, run.average.module):
+        torch.testing.assert_close(begun.cells[0].W, network.cells[0].W)
+        torch.testing.assert_close(begun.front.mean, network.front.mean)
+    run.run(until=1)
+    assert losses(small)[0] < losses(dense)[0] / 2
+    goes_on = Trainer(low_rank, shard(), small, trained=trained)
+    torch.testing.assert_close(goes_on.network.state_dict(), run.network.state_dict())
+
+
+def test_a_network_of_other_units_is_nothing_to_start_from(tmp_path: Path) -> None:
+    Trainer(RECIPE, shard(), tmp_path).run(until=1)
+    wider = replace(RECIPE, name="wider", network=replace(RECIPE.network, hidden=99, cell="LSTM"))
+
+    with pytest.raises(ConfigError) as refused:
+        to_start_from(tmp_path / "checkpoint.pt", RECIPE, wider)
+
+    cell, hidden = str(refused.value).splitlines()
+    assert cell == f"{RECIPE.name}: network.cell: is {RECIPE.network.cell}, and wider's is LSTM; they must be the same"
+    assert hidden.endswith("and wider's is 99; they must be the same")
+    with pytest.raises(ConfigError, match=r"checkpoint\.pt: no such file; kws-train train writes it"):
+        to_start_from(tmp_path / "nowhere" / "checkpoint.pt", RECIPE, RECIPE)
 
 
 def test_fewer_scenes_than_lanes_still_train(tmp_path: Path) -> None:
