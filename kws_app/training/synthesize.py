@@ -46,6 +46,15 @@ def add_parser(subparsers: Any) -> None:
         help="espeak-ng, flite, festival, kokoro; they take turns, and one named twice gets two",
     )
     parser.add_argument("--kokoro", type=Path, metavar="DIR", help="folder with Kokoro's model and voices")
+    parser.add_argument("--voices", type=int, default=100, metavar="N", help="how many voices read their sheet")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="another seed deals another script")
+    parser.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help="processes")
+    _add_sheet(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_sheet(parser: argparse.ArgumentParser) -> None:
+    """What every voice says."""
     parser.add_argument(
         "--keywords",
         nargs="+",
@@ -53,7 +62,6 @@ def add_parser(subparsers: Any) -> None:
         help="what every voice says; one named twice is said twice (default: all; with --words, none)",
     )
     parser.add_argument("--words", nargs="+", default=[], metavar="WORD", help="other words that every voice says")
-    parser.add_argument("--voices", type=int, default=100, metavar="N", help="how many voices read their sheet")
     parser.add_argument(
         "--near-misses",
         type=int,
@@ -71,9 +79,6 @@ def add_parser(subparsers: Any) -> None:
         help="near misses made from the keyword's phones a voice says for each keyword it says (default 2)",
     )
     parser.add_argument("--sentences", type=int, default=4, metavar="N", help="passages of running text a voice says")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="another seed deals another script")
-    parser.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help="processes")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
