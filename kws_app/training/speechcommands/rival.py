@@ -63,9 +63,8 @@ class CausalConvolutions(Cell):
             nexts.append(graph.slice(heard, [n], [(span + 1) * n], axis=1))
             apart = span // (KERNEL - 1)
             taps = [graph.slice(heard, [k * apart * n], [(k * apart + 1) * n], axis=1) for k in range(KERNEL)]
-            weighted = [
-                graph.add("Mul", tap, graph.constant(row.detach())) for tap, row in zip(taps, filters, strict=True)
-            ]
+            rows = [graph.slice(graph.matrix(filters), [k], [k + 1], axis=0) for k in range(KERNEL)]
+            weighted = [graph.add("Mul", tap, row) for tap, row in zip(taps, rows, strict=True)]
             filtered = weighted[0]
             for each in weighted[1:]:
                 filtered = graph.add("Add", filtered, each)
