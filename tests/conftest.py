@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tracemalloc
@@ -25,6 +26,9 @@ import soundfile
 
 from kws_app.arrays import RATE, Samples
 from tests.tones import sweep
+
+# A shell that starts the tests in its background ignores Ctrl-C for them, and what they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 TINY_MODEL = ROOT / "tests" / "models" / "tiny.onnx"
