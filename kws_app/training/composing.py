@@ -17,6 +17,8 @@ GAP_SECONDS = 2.5
 TONE_DBFS = -70.0
 FAR_GAIN = 1 / 3
 """Of 3 m against the metre at which clips are taken to be recorded."""
+OVER_MUSIC_DB = (5.0, 25.0)
+"""How much louder the talk of a television is than what plays under it."""
 JOINT_SECONDS = 0.3
 LONGEST_SECONDS = 1800
 """Of a background stream, so that no file is unwieldy and the work can be spread."""
@@ -119,6 +121,22 @@ def background_streams(
             break
     if parts:
         yield np.concatenate(parts), sources
+
+
+def on_television(
+    rng: np.random.Generator, talk: Iterable[tuple[str, Audio]], music: Sequence[Audio], rooms: Sequence[Audio]
+) -> Iterator[tuple[str, Audio]]:
+    """Talk as it comes from a television: over music, if there is any, and across a room, if there are rooms."""
+    for name, audio in talk:
+        played = audio
+        if music:
+            piece = music[rng.integers(len(music))]
+            start = int(rng.integers(len(piece)))
+            bed = np.resize(np.roll(piece, -start), len(audio))
+            played = audio + bed * np.float32(rms(audio) / rms(bed) / decibels(rng.uniform(*OVER_MUSIC_DB)))
+        if rooms:
+            played = reverberate(played, rooms[rng.integers(len(rooms))]) * np.float32(FAR_GAIN)
+        yield name, played * np.float32(min(1.0, 0.95 / float(np.abs(played).max())))
 
 
 def room_tone(rng: np.random.Generator, length: int) -> Audio:

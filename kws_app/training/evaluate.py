@@ -12,10 +12,11 @@ from typing import Any
 
 from kws_app.errors import ConfigError, Fault, OutputError
 from kws_app.model.stepper import load_model
+from kws_app.trace import Trace
 from kws_app.training.drift import drift
 from kws_app.training.evaluation import Evaluation
 from kws_app.training.listening import listen
-from kws_app.training.manifest import read_manifest
+from kws_app.training.manifest import joined, read_manifests
 from kws_app.training.options import add_spread, spread_of
 from kws_app.training.page import write_page
 from kws_app.training.report import report
@@ -33,6 +34,14 @@ def add_parser(subparsers: Any) -> None:
     )
     judged_on = parser.add_mutually_exclusive_group(required=True)
     judged_on.add_argument("--stream", type=Path, metavar="MANIFEST", help="JSON manifest of streams")
+    parser.add_argument(
+        "--negatives",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="MANIFEST",
+        help="further manifests: their streams without the keywords count too",
+    )
     judged_on.add_argument(
         "--clips", type=Path, metavar="DIR", help="folder with a folder of clips for every label: DIR/yes/1.wav"
     )
@@ -60,10 +69,14 @@ def run(args: argparse.Namespace) -> int:
             raise OutputError(f"{path}: cannot be written: {path.parent} is no folder")
     if args.clips is not None:
         return run_on_clips(args)
-    manifest, spread = read_manifest(args.stream), spread_of(args)
-    traces = listen(manifest, args.model, spread, file=args.stream)
-    evaluation = Evaluation(model.card, manifest, traces, margin=args.margin)
+    manifests, spread = read_manifests(args.stream, args.negatives), spread_of(args)
+    traces: dict[str, Trace] = {}
+    for path, manifest in manifests.items():
+        traces |= listen(manifest, args.model, spread, file=path)
+    evaluation = Evaluation(model.card, joined([*manifests.values()]), traces, margin=args.margin)
     found = _model(args.model) | {"manifest": args.stream.name} | report(evaluation)
+    if args.negatives:
+        found["negatives"] = [f"{path.resolve().parent.name}/{path.name}" for path in args.negatives]
     if args.drift:
         found["drift"] = drift(evaluation, args.model, spread)
     print(table(found["keywords"]))  # first, because the disk may be full
@@ -78,7 +91,12 @@ def run_on_clips(args: argparse.Namespace) -> int:
     """The same on a folder of clips."""
     from kws_app.training.speechcommands import clipreport  # loads torch
 
-    given = {"--page": args.page is not None, "--drift": args.drift, "--margin": args.margin != 1}
+    given = {
+        "--negatives": bool(args.negatives),
+        "--page": args.page is not None,
+        "--drift": args.drift,
+        "--margin": args.margin != 1,
+    }
     faults = [Fault(option, None, "", "goes with --stream") for option, is_given in given.items() if is_given]
     if faults:
         raise ConfigError(*faults)

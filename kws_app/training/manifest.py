@@ -16,8 +16,8 @@ its clip's name has before the last underscore.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,41 @@ def read_manifest(path: Path) -> Manifest:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(Fault(str(path), None, "", f"no stream manifest: {error}")) from error
     raise ConfigError(*(Fault(str(path), None, place, message) for place, message in mistakes))
+
+
+def read_manifests(first: Path, further: Sequence[Path]) -> dict[Path, Manifest]:
+    """Read the manifest at *first*, and of *further* ones what has none of their keywords, to be judged beside it.
+
+    A word has one stream a condition, so the words of *further* ones are left out. Their streams are named after
+    their folder, too.
+
+    Raises:
+        ConfigError: one cannot be read, has mistakes, is of another split, or one of its names is taken.
+    """
+    manifests = {first: read_manifest(first)}
+    for path in further:
+        manifests[path] = _without_words(path, joined([*manifests.values()]))
+    return manifests
+
+
+def joined(manifests: Sequence[Manifest]) -> Manifest:
+    """The streams of all, with the rest of the first."""
+    return replace(manifests[0], streams={name: s for manifest in manifests for name, s in manifest.streams.items()})
+
+
+def _without_words(path: Path, manifest: Manifest) -> Manifest:
+    """What the one at *path* has for *manifest*."""
+    further = read_manifest(path)
+    if further.split != manifest.split:
+        message = f"its split is {further.split}, and that of what it goes with {manifest.split}"
+        raise ConfigError(Fault(str(path), None, "split", message))
+    folder = path.resolve().parent.name
+    chosen = [replace(s, name=f"{folder}/{s.name}") for s in further.streams.values() if s.kind != "positive"]
+    taken = [stream.name for stream in chosen if stream.name in manifest.streams]
+    if taken:
+        message = f"the name is taken: another folder named {folder} goes with it; rename one"
+        raise ConfigError(Fault(str(path), None, f"streams.{taken[0]}", message))
+    return replace(further, streams={stream.name: stream for stream in chosen})
 
 
 def _mistakes(content: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ import argparse
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import soundfile
 
 from kws_app.arrays import RATE, Audio
 from kws_app.errors import ConfigError, Fault
+from kws_app.schema import did_you_mean
 from kws_app.training.augment import direct_sound_first, simulated_rooms
 from kws_app.training.composing import (
     GAP_SECONDS,
@@ -23,6 +24,7 @@ from kws_app.training.composing import (
     Over,
     background_streams,
     clean,
+    on_television,
     words_stream,
 )
 from kws_app.training.heldout import HeldOut, SpokenClip, files
@@ -31,6 +33,8 @@ from kws_app.wholefile import whole
 
 ROOMS = "rirs"
 """The folder of room responses below a background folder; all others are categories of negatives."""
+TELEVISION = "television"
+"""A condition of words, and a kind of negatives."""
 TELEVISION_DB = (5.0, 15.0)
 FAR_METRES = (2.0, 4.0)
 MIXED_SECONDS = 3600
@@ -81,7 +85,11 @@ def add_parser(subparsers: Any) -> None:
         epilog="example: kws-train streams --words HELDOUT --background BACKGROUND --out STREAMS",
     )
     parser.add_argument(
-        "--words", type=Path, required=True, metavar="DIR", help="clips in DIR/WORD/, or DIR/manifest.tsv"
+        "--words",
+        type=Path,
+        metavar="DIR",
+        help="clips in DIR/WORD/, or DIR/manifest.tsv; without, the streams are hours for kws-train evaluate "
+        "--negatives",
     )
     parser.add_argument(
         "--background",
@@ -90,8 +98,12 @@ def add_parser(subparsers: Any) -> None:
         metavar="DIR",
         help=f"a folder for each kind of negatives, as speech, noise, music; room responses in DIR/{ROOMS}",
     )
+    parser.add_argument(
+        "--kinds", nargs="*", metavar="KIND", help="the backgrounds that become negatives by themselves (default all)"
+    )
     parser.add_argument("--noise", default="noise", metavar="KIND", help="the background that words are mixed with")
     parser.add_argument("--television", default="speech", metavar="KIND", help="the background that talks over words")
+    parser.add_argument("--music", default="music", metavar="KIND", help="the background that plays under television")
     parser.add_argument("--other-words", type=Path, metavar="DIR", help="clips of other words, reported apart")
     parser.add_argument("--near-misses", type=Path, metavar="DIR", help="clips of what sounds alike, reported apart")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where streams and truth.json go")
@@ -99,6 +111,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--snr", type=float, nargs="+", default=[10, 5, 0], metavar="DB", help="words over noise")
     parser.add_argument("--rooms", type=int, default=24, metavar="N", help="measured ones, made up to N with simulated")
     parser.add_argument("--hours", type=float, default=3.0, help="of each kind of negatives at most")
+    parser.add_argument(
+        "--television-hours",
+        type=float,
+        default=0.0,
+        metavar="HOURS",
+        help="of television as one more kind (default 0)",
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.set_defaults(run=run)
 
@@ -106,13 +125,10 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Build every stream, then the manifest."""
     held_out, folder = HeldOut(args.split), StreamFolder(args.out, args.seed)
-    kinds = {path.name: path for path in sorted(args.background.iterdir()) if path.is_dir() and path.name != ROOMS}
-    if not any(files(path) for path in kinds.values()):
-        raise ConfigError(
-            Fault(str(args.background), None, "", "no recordings in KIND/ below it, as in speech/, noise/")
-        )
-    words = held_out.words(args.words)
-    conditions = _conditions(args, held_out, folder)
+    kinds = _kinds(args)
+    words = {} if args.words is None else held_out.words(args.words)
+    rooms = _rooms(args, held_out, folder) if words or args.television_hours else []
+    conditions = _conditions(args, held_out, rooms) if words else {}
     for keyword, clips in words.items():
         for condition, change in conditions.items():
             name = f"positive/{keyword}.{condition}"
@@ -125,31 +141,65 @@ def run(args: argparse.Namespace) -> int:
             audio, spoken = words_stream(folder.rng(name), clips, clean)
             folder.add(name, audio, kind=kind, words=spoken)
     for category, path in kinds.items():
-        joined = background_streams(folder.rng(category), held_out.recordings(path), args.hours)
-        for number, (audio, sources) in enumerate(joined):
-            name = f"negative/{category}.{number}"
-            folder.add(name, audio, kind="negative", category=category, sources=sources)
+        _add_background(folder, category, held_out.recordings(path), args.hours)
+    if args.television_hours:
+        talk = held_out.recordings(args.background / args.television)
+        music = _sounds(args.background / args.music, held_out)
+        played = on_television(folder.rng("on television"), talk, music, rooms)
+        _add_background(folder, TELEVISION, played, args.television_hours)
     manifest = folder.write_manifest(split=args.split, speakers=_groups(words), skipped=held_out.skipped)
     if held_out.skipped:
         print(f"skipped {len(held_out.skipped)} files, listed in {manifest}")
-    print(f"built; next: kws-train evaluate --stream {manifest} --model MODEL --json OUT")
+    use = f"--stream {manifest}" if words else f"--stream STREAMS/truth.json --negatives {manifest}"
+    print(f"built; next: kws-train evaluate {use} --model MODEL --json OUT")
     return 0
 
 
-def _conditions(args: argparse.Namespace, held_out: HeldOut, folder: StreamFolder) -> dict[str, Condition]:
+def _kinds(args: argparse.Namespace) -> dict[str, Path]:
+    """Folders of recordings that become negatives, by kind."""
+    there = {path.name: path for path in sorted(args.background.iterdir()) if path.is_dir() and path.name != ROOMS}
+    if not any(files(path) for path in there.values()):
+        raise ConfigError(
+            Fault(str(args.background), None, "", "no recordings in KIND/ below it, as in speech/, noise/")
+        )
+    chosen = [*there] if args.kinds is None else args.kinds
+    faults = [
+        Fault(str(args.background), None, "", f"no folder {kind!r}{did_you_mean(kind, there)}")
+        for kind in chosen
+        if kind not in there
+    ]
+    if args.television_hours and TELEVISION in chosen:
+        message = f"is what --{TELEVISION}-hours makes; call the folder otherwise"
+        faults.append(Fault(str(args.background / TELEVISION), None, "", message))
+    if faults:
+        raise ConfigError(*faults)
+    return {kind: there[kind] for kind in chosen}
+
+
+def _add_background(folder: StreamFolder, category: str, recordings: Iterable[tuple[str, Audio]], hours: float) -> None:
+    """One kind of negatives."""
+    for number, (audio, sources) in enumerate(background_streams(folder.rng(category), recordings, hours)):
+        folder.add(f"negative/{category}.{number}", audio, kind="negative", category=category, sources=sources)
+
+
+def _rooms(args: argparse.Namespace, held_out: HeldOut, folder: StreamFolder) -> list[Audio]:
+    """Responses of measured rooms, and of simulated ones as far as these do not suffice."""
+    measured = [direct_sound_first(response) for response in _sounds(args.background / ROOMS, held_out)]
+    wanted = max(0, args.rooms - len(measured))
+    return measured + (simulated_rooms(folder.rng("rooms"), wanted, metres=FAR_METRES) if wanted else [])
+
+
+def _conditions(args: argparse.Namespace, held_out: HeldOut, rooms: list[Audio]) -> dict[str, Condition]:
     """Conditions by name, as far as there are recordings for them."""
     conditions: dict[str, Condition] = {"clean": clean}
     noise = _sounds(args.background / args.noise, held_out)
     if noise:
         conditions |= {f"snr{snr:g}": Over(noise, (snr, snr)) for snr in args.snr}
-    measured = [direct_sound_first(response) for response in _sounds(args.background / ROOMS, held_out)]
-    wanted = max(0, args.rooms - len(measured))
-    rooms = measured + (simulated_rooms(folder.rng("rooms"), wanted, metres=FAR_METRES) if wanted else [])
     if rooms:
         conditions["far"] = Far(rooms)
     talk = _sounds(args.background / args.television, held_out)
     if talk:
-        conditions["television"] = Over(talk, TELEVISION_DB, pauses=True)
+        conditions[TELEVISION] = Over(talk, TELEVISION_DB, pauses=True)
     return conditions
 
 

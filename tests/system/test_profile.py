@@ -47,7 +47,7 @@ def profile(
 
 
 def wait_for_a_stream_that_lasts(server: VirtualMicrophone) -> None:
-    """Before it opens a device, PortAudio tries it with a stream of a moment; one that fails there is never measured."""
+    """Before it opens a device, PortAudio tries it with a stream of a moment."""
     seen: list[str] = []
     while not seen or server.recorders() != seen:
         seen = server.recorders()

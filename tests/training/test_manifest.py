@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch", reason="the training extra is not installed")
 
 from kws_app.errors import ConfigError
-from kws_app.training.manifest import read_manifest
+from kws_app.training.manifest import joined, read_manifest, read_manifests
 from tests.training.streams import changed, write_streams
 
 
@@ -76,3 +76,32 @@ def test_what_is_no_manifest_is_refused_with_what_is_missing(tmp_path: Path, con
 
     with pytest.raises(ConfigError, match=message):
         read_manifest(tmp_path / "truth.json")
+
+
+def further(folder: Path, **more: Any) -> Path:
+    folder.mkdir(parents=True)
+    return write_streams(folder, **more)
+
+
+def test_what_goes_with_a_manifest_adds_hours_and_no_words(tmp_path: Path) -> None:
+    first = write_streams(tmp_path)
+
+    manifests = read_manifests(first, [further(tmp_path / "more")])
+
+    assert [*joined([*manifests.values()]).streams] == ["rise.clean", "other", "more/other"]
+
+
+@pytest.mark.parametrize(
+    ("folders", "more", "message"),
+    [
+        (["a"], {"split": "test"}, "split: its split is test, and that of what it goes with dev"),
+        (["a/x", "b/x"], {}, "streams.x/other: the name is taken: another folder named x goes with it; rename one"),
+    ],
+)
+def test_what_cannot_go_with_a_manifest_is_refused(
+    tmp_path: Path, folders: list[str], more: dict[str, Any], message: str
+) -> None:
+    first = write_streams(tmp_path)
+
+    with pytest.raises(ConfigError, match=message):
+        read_manifests(first, [further(tmp_path / folder, **more) for folder in folders])

@@ -15,7 +15,7 @@ pytest.importorskip("torch", reason="the training extra is not installed")
 from kws_app.arrays import RATE, Samples
 from kws_app.training.augment import rms
 from kws_app.training.cli import main
-from kws_app.training.composing import Far, Over, background_streams
+from kws_app.training.composing import Far, Over, background_streams, on_television
 from kws_app.training.manifest import read_manifest
 from tests.conftest import SAID, spoken_words
 from tests.training.streams import evaluated
@@ -56,6 +56,68 @@ def test_what_is_built_is_what_a_model_is_judged_on(recordings: Path, tmp_path: 
     assert evaluation.manifest.conditions == ["clean", "snr20", "television"]
     assert (tally.missed("clean"), len(tally.outcomes["clean"])) == (0, 3)
     assert {outcome.word.speaker for outcome in tally.outcomes["clean"]} == {"ann", "bob"}
+
+
+def test_hours_without_words_are_judged_beside_other_streams(
+    recordings: Path, tmp_path: Path, tiny_model: Path
+) -> None:
+    build(recordings, tmp_path / "streams")
+    arguments = ["--background", str(recordings / "background"), "--television", "talk", "--television-hours", "0.005"]
+    assert main(["streams", *arguments, "--rooms", "2", "--out", str(tmp_path / "more")]) == 0
+    streams, out = tmp_path / "streams" / "truth.json", tmp_path / "out.json"
+
+    command = ["evaluate", "--stream", streams, "--negatives", tmp_path / "more" / "truth.json", "--model", tiny_model]
+    assert main([*map(str, command), "--json", str(out)]) == 0
+
+    found = json.loads(out.read_text())
+    hours = {c: f["hours"] for c, f in found["keywords"]["rise"]["figures"]["false_alarms"].items()}
+    assert hours == {"noise": 0.005, "talk": 0.017, "television": 0.005}
+    assert found["negatives"] == ["more/truth.json"]
+    assert found["keywords"]["rise"]["figures"]["misses"]["clean"]["words"] == 3
+
+
+def test_a_kind_that_is_called_like_the_television_is_refused(
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "words").symlink_to(recordings / "words")
+    write(tmp_path / "background/television/hum.wav", spoken_words("hum"))
+
+    assert build(tmp_path, tmp_path / "out", "--television-hours", "1") == 78
+    assert "is what --television-hours makes" in capsys.readouterr().err
+
+
+def test_only_the_kinds_that_are_asked_for_become_negatives(recordings: Path, tmp_path: Path) -> None:
+    assert build(recordings, tmp_path / "out", "--kinds", "talk") == 0
+
+    streams = read_manifest(tmp_path / "out" / "truth.json").streams
+    assert "positive/rise.snr5" in streams
+    assert [name for name in streams if name.startswith("negative/")] == ["negative/talk.0"]
+
+
+def test_a_kind_that_is_not_there_is_refused_with_the_nearest(
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build(recordings, tmp_path / "out", "--kinds", "tlak") == 78
+    assert "no folder 'tlak'; did you mean 'talk'?" in capsys.readouterr().err
+
+
+def test_a_television_plays_music_under_its_talk() -> None:
+    talk = np.full(RATE, 0.1, np.float32)
+    music = [np.tile(np.array([0.5, -0.5], np.float32), 100)]
+
+    [(name, played)] = on_television(np.random.default_rng(0), [("news", talk)], music, [])
+
+    assert name == "news"
+    assert 5 <= 20 * np.log10(rms(talk) / rms(played - talk)) <= 25
+
+
+def test_a_television_is_across_the_room() -> None:
+    talk = np.zeros(RATE, np.float32)
+    talk[4000] = 0.9
+
+    [(_, played)] = on_television(np.random.default_rng(0), [("", talk)], [], [np.array([1.0, 0.0, 0.5], np.float32)])
+
+    assert played[[4000, 4002]].tolist() == pytest.approx([0.3, 0.15], abs=1e-6)
 
 
 def test_the_same_recordings_and_seed_give_the_same_streams(recordings: Path, tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_clips_that_cannot_be_used_are_named_and_counted(model: Path, tmp_path: 
     assert named == ["broken.ogg", "gone.wav", "short.wav", "slow.flac"]
 
 
-@pytest.mark.parametrize("more", [["--page", "p"], ["--drift"], ["--margin", "2"]])
+@pytest.mark.parametrize("more", [["--negatives", "m"], ["--page", "p"], ["--drift"], ["--margin", "2"]])
 def test_what_belongs_to_streams_is_refused_for_clips(
     model: Path, tmp_path: Path, more: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
