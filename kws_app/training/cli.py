@@ -1,4 +1,4 @@
-"""``kws-train``: synthesize, align, mine, teacher, train, export, streams, evaluate, report, compare."""
+"""``kws-train``: synthesize, align, mine, teacher, train, export, streams, evaluate, calibrate, report, compare."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ COMMANDS = {
     "export": ("kws_app.training.commands", "add_export"),
     "streams": ("kws_app.training.streams", "add_parser"),
     "evaluate": ("kws_app.training.evaluate", "add_parser"),
+    "calibrate": ("kws_app.training.calibrate", "add_parser"),
     "report": ("kws_app.training.page", "add_parser"),
     "compare": ("kws_app.training.compare", "add_parser"),
 }

@@ -134,7 +134,7 @@ def gather(recipe: Recipe, args: argparse.Namespace) -> Corpus:
     return corpus
 
 
-def _read_json(path: Path, *keys: str) -> dict[str, Any]:
+def read_json(path: Path, *keys: str) -> dict[str, Any]:
     """The object in a file, which must have these keys."""
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -168,8 +168,8 @@ def export_run(args: argparse.Namespace) -> int:
 
     recipe = read_recipe(args.recipe)
     network = read_checkpoint(args.work / "checkpoint.pt", recipe)
-    corpus = _read_json(args.work / "corpus.json", "hours", "speakers")
-    measured = _read_json(args.measured, "keywords")["keywords"] if args.measured else {}
+    corpus = read_json(args.work / "corpus.json", "hours", "speakers")
+    measured = read_json(args.measured, "keywords")["keywords"] if args.measured else {}
     card = make_card(recipe, network, corpus=corpus, measured=measured)
     scenes = read_shards([args.work / "scenes" / "0000.npz"]).features[:2]
     model = export(network, card, args.out, steps_of(scenes.reshape(-1, scenes.shape[-1]), recipe.network.stack))

@@ -1,0 +1,53 @@
+"""``kws-train calibrate``: another card, the same network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+onnx = pytest.importorskip("onnx", reason="the training extra is not installed")
+pytest.importorskip("torch", reason="the training extra is not installed")
+
+from kws_app.model.stepper import load_model  # noqa: E402
+from kws_app.training.cli import main  # noqa: E402
+from tests.training.streams import write_streams  # noqa: E402
+
+
+@pytest.fixture
+def measured(tmp_path: Path, tiny_model: Path) -> Path:
+    """What an evaluation of the tiny model found."""
+    out = tmp_path / "dev.json"
+    streams = write_streams(tmp_path)
+    assert main(["evaluate", "--stream", str(streams), "--model", str(tiny_model), "--json", str(out)]) == 0
+    return out
+
+
+def calibrate(model: Path, measured: Path, out: Path) -> int:
+    return main(["calibrate", str(model), "--measured", str(measured), "--out", str(out)])
+
+
+def test_the_thresholds_of_an_evaluation_come_onto_the_card(tmp_path: Path, tiny_model: Path, measured: Path) -> None:
+    out = tmp_path / "out.onnx"
+
+    assert calibrate(tiny_model, measured, out) == 0
+
+    found, before, after = json.loads(measured.read_text())["keywords"], load_model(tiny_model), load_model(out)
+    assert {k.id: k.thresholds for k in after.card.keywords} == {k: found[k]["thresholds"] for k in ("rise", "fall")}
+    assert after.card.measured["rise"] == found["rise"]["figures"]
+    assert after.card.keywords[0].thresholds != before.card.keywords[0].thresholds
+    assert after.card.features == before.card.features
+    assert onnx.load(out).graph == onnx.load(tiny_model).graph
+
+
+def test_figures_of_another_file_are_refused(
+    tmp_path: Path, tiny_model: Path, measured: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.onnx"
+    assert calibrate(tiny_model, measured, out) == 0  # it has another card now, so it is another file
+
+    assert calibrate(out, measured, tmp_path / "again.onnx") == 78
+
+    assert f"digest: was measured on another file than {out}; run kws-train evaluate on it" in capsys.readouterr().err
+    assert not (tmp_path / "again.onnx").exists()
