@@ -35,6 +35,14 @@ def add_train(subparsers: Any) -> None:
         metavar=("RECIPE", "WORK"),
         help="begin with the weights of another run; its recipe may store the matrices in other forms",
     )
+    parser.add_argument(
+        "--teacher",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("RECIPE", "WORK"),
+        help="another run whose scores are learnt as the recipe's posterior_weight says; of several, their mean",
+    )
     parser.set_defaults(run=train)
 
 
@@ -54,6 +62,7 @@ def train(args: argparse.Namespace) -> int:
     import torch
 
     from kws_app.training.checkpoint import to_start_from
+    from kws_app.training.ensemble import read_teachers
     from kws_app.training.lessons import lessons_of
     from kws_app.training.team import first_here, join, own_device
     from kws_app.training.train import Trainer
@@ -64,15 +73,16 @@ def train(args: argparse.Namespace) -> int:
     if args.start_from:
         source, work = args.start_from
         trained = to_start_from(Path(work) / "checkpoint.pt", read_recipe(source), recipe)
+    teachers = read_teachers([(name, Path(work)) for name, work in args.teacher], recipe) if args.teacher else []
     team = join(device)
     if first_here():
         compose(recipe, args)
     team.wait()
     paths = compose(recipe, args)
     shard = read_shards(paths)
-    if recipe.taught:
+    if recipe.taught and not teachers:
         shard = replace(shard, lessons=lessons_of(paths, keywords=len(recipe.keywords)))
-    Trainer(recipe, shard, args.work, device=device, team=team, trained=trained).run()
+    Trainer(recipe, shard, args.work, device=device, team=team, trained=trained, teachers=teachers).run()
     if team.leads:
         print(f"trained; next: kws-train export {args.recipe} --work {args.work} --out models/{recipe.name}.onnx")
     return 0

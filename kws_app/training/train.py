@@ -10,6 +10,7 @@ import copy
 import json
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tqdm import tqdm
 from kws_app.errors import ConfigError, Fault
 from kws_app.training.checkpoint import Weights, finished, load, new_network, readable, write
 from kws_app.training.distill import Taught, taught
+from kws_app.training.ensemble import Ensemble
 from kws_app.training.lanes import Chunk, Lanes
 from kws_app.training.losses import negative_loss, phone_loss, word_loss
 from kws_app.training.network import Network
@@ -65,6 +67,7 @@ class Trainer:
         device: where it is trained; on CUDA every chunk is recorded work.
         team: the processes that train together. Only the leading one reads and writes checkpoints.
         trained: the network whose weights a new run begins with; one that has a checkpoint goes on from that.
+        teachers: networks whose mean score is learnt as ``posterior_weight`` says, instead of a shard's lessons.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Trainer:
         device: torch.device = CPU,
         team: Team = ALONE,
         trained: Network | None = None,
+        teachers: Sequence[Network] = (),
     ) -> None:
         self._recipe, self._shard, self._work, self._device, self._team = recipe, shard, work, device, team
         self.network = new_network(recipe)
@@ -85,6 +89,7 @@ class Trainer:
             self.network.start_from(trained)
         self.network.to(self._device)
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.schedule.average))
+        self._teachers = Ensemble(teachers, device=device) if teachers else None
         self.stage, self.epoch = 0, 0
         self._ends: list[Weights] = []  # of the stages that are complete
         saved = self._read_checkpoint()
@@ -92,6 +97,8 @@ class Trainer:
         if saved is not None and self.epoch:
             self._optimiser.load_state_dict(saved["optimiser"])
             self._state = saved["state"][self._lanes.own].to(self._device)
+            if self._teachers is not None:
+                self._teachers.go_on([state[self._lanes.own] for state in saved.get("teachers", [])])
 
     @property
     def _on_cuda(self) -> bool:
@@ -153,6 +160,8 @@ class Trainer:
             self.network.parameters(), betas=(0.9, 0.999), weight_decay=schedule.weight_decay, fused=self._on_cuda
         )
         self._state = self.network.start(self._lanes.lanes)[self._lanes.own].to(self._device)
+        if self._teachers is not None:
+            self._teachers.begin(len(self._state))
         self._unrolled: nn.Module = Unrolled(self.network)
         if self._on_cuda:
             width = self._recipe.network.stack * self._recipe.features.numcep
@@ -197,7 +206,8 @@ class Trainer:
         if self.network.phones is not None:
             phone = phone_loss(phone_logits, chunk.phones)
             right = (phone_logits.argmax(dim=2) == chunk.phones).sum()
-        lessons = taught(logits, echo, chunk.told, posteriors=any(self._stage.posterior_weight))
+        told = chunk.told if self._teachers is None else self._teachers.tell(chunk.features)
+        lessons = taught(logits, echo, told, posteriors=any(self._stage.posterior_weight))
         return Losses(word, negative, phone, lessons, words, phones, right)
 
     def _bands_heard(self, rng: np.random.Generator) -> Tensor:
@@ -254,6 +264,7 @@ class Trainer:
             "optimiser": self._optimiser.state_dict(),
             "state": self._team.gather(self._state),
             "ends": self._ends,
+            "teachers": [] if self._teachers is None else [self._team.gather(s) for s in self._teachers.states],
         }
         if self._team.leads:
             write(checkpoint, self._work / "checkpoint.pt")

@@ -31,7 +31,7 @@ scenes:
 schedule:
   hours: 0.06
   masked_lanes: 0
-  stages: [{{epochs: {epochs}, lanes: 4, rate: [0.01, 0.001], mean_epochs: 1}}]
+  stages: [{{epochs: {epochs}, lanes: 4, rate: [0.01, 0.001], mean_epochs: 1{stage}}}]
 """
 
 
@@ -55,9 +55,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def recipe(folder: Path, name: str, *, epochs: int, forms: str = "") -> str:
+def recipe(folder: Path, name: str, *, epochs: int, forms: str = "", stage: str = "") -> str:
     path = folder / f"{name}.yaml"
-    path.write_text(RECIPE.format(name=name, epochs=epochs, forms=forms), encoding="utf-8")
+    path.write_text(RECIPE.format(name=name, epochs=epochs, forms=forms, stage=stage), encoding="utf-8")
     return str(path)
 
 
@@ -84,8 +84,9 @@ def test_recordings_become_a_model_and_a_smaller_one(
     assert [outcome.delay is not None for outcome in tally.outcomes["clean"]] == [True, True, False]
     assert load_model(model).card.keywords[0].thresholds != UNMEASURED
 
-    small = recipe(tmp_path, "small", epochs=2, forms=", U: {form: low_rank, rank: 6}")
-    begun = ["--start-from", rise, str(work)]
+    forms, stage = ", U: {form: low_rank, rank: 6}", ", posterior_weight: [1, 1]"
+    small = recipe(tmp_path, "small", epochs=2, forms=forms, stage=stage)
+    begun = ["--start-from", rise, str(work), "--teacher", rise, str(work)]
     assert main(["train", small, "--data", str(data), "--work", str(tmp_path / "small"), *begun]) == 0
     assert losses(tmp_path / "small")[0] < losses(work)[0] / 2
 
