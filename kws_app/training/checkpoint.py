@@ -45,7 +45,7 @@ def read_checkpoint(path: Path, recipe: Recipe) -> Network:
     """
     network = new_network(recipe)
     average = AveragedModel(network)
-    with readable(path):
+    with readable(path, f"is damaged, or no run of the recipe {recipe.name}"):
         saved = torch.load(path, map_location="cpu", weights_only=True)
         load(average, saved["average"])
         complete = saved["stage"] == len(recipe.schedule.stages)
@@ -106,10 +106,9 @@ def _of_side_head(name: str) -> bool:
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Say of a checkpoint that cannot be taken what is wrong with it."""
+def readable(path: Path, reason: str = "is damaged, or another recipe's; delete it to begin anew") -> Iterator[None]:
+    """Say of a checkpoint that cannot be taken what is wrong with it: *reason*."""
     try:
         yield
     except (RuntimeError, ValueError, KeyError, EOFError, UnpicklingError) as error:
-        reason = "is damaged, or another recipe's; delete it to begin anew"
         raise ConfigError(Fault(str(path), None, "", reason)) from error

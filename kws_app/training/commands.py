@@ -147,10 +147,12 @@ def gather(recipe: Recipe, args: argparse.Namespace) -> Corpus:
 def read_json(path: Path, *keys: str) -> dict[str, Any]:
     """The object in a file, which must have these keys."""
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        missing = [key for key in keys if key not in found]
-    except (ValueError, TypeError) as error:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise ConfigError(Fault(str(path), None, "", f"is not JSON: {error}")) from error
+    if not isinstance(found, dict):
+        raise ConfigError(Fault(str(path), None, "", "must hold an object"))
+    missing = [key for key in keys if key not in found]
     if missing:
         raise ConfigError(Fault(str(path), None, missing[0], "is missing"))
     return found

@@ -127,13 +127,9 @@ def on_television(
     rng: np.random.Generator, talk: Iterable[tuple[str, Audio]], music: Sequence[Audio], rooms: Sequence[Audio]
 ) -> Iterator[tuple[str, Audio]]:
     """Talk as it comes from a television: over music, if there is any, and across a room, if there are rooms."""
+    under = Over(music, OVER_MUSIC_DB, pauses=True)
     for name, audio in talk:
-        played = audio
-        if music:
-            piece = music[rng.integers(len(music))]
-            start = int(rng.integers(len(piece)))
-            bed = np.resize(np.roll(piece, -start), len(audio))
-            played = audio + bed * np.float32(rms(audio) / rms(bed) / decibels(rng.uniform(*OVER_MUSIC_DB)))
+        played = under(rng, audio, 0, len(audio)) if music else audio
         if rooms:
             played = reverberate(played, rooms[rng.integers(len(rooms))]) * np.float32(FAR_GAIN)
         yield name, played * np.float32(min(1.0, 0.95 / float(np.abs(played).max())))

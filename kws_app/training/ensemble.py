@@ -35,7 +35,7 @@ class Ensemble:
         self.states = [network.start(lanes).to(self._device) for network in self._networks]
 
     def go_on(self, states: Sequence[Tensor]) -> None:
-        """Take up the states of a run that stopped; those of other teachers are of no use."""
+        """Take up the states of a run that stopped. If it had other teachers, these begin afresh."""
         if [state.shape for state in states] == [state.shape for state in self.states]:
             self.states = [state.to(self._device) for state in states]
 
@@ -59,6 +59,8 @@ def read_teachers(runs: Iterable[tuple[str, Path]], recipe: Recipe) -> list[Netw
             or learns embeddings too, which are another teacher's.
     """
     stages, faults = recipe.schedule.stages, []
+    if recipe.network.head != "sigmoid":
+        faults.append(_fault(recipe, f"scores of a {recipe.network.head} are not learnt; network.head must be sigmoid"))
     if not any(any(stage.posterior_weight) for stage in stages):
         faults.append(_fault(recipe, "posterior_weight is 0 in every stage, so nothing of teachers is learnt"))
     if any(any(stage.embedding_weight) for stage in stages):
@@ -66,7 +68,7 @@ def read_teachers(runs: Iterable[tuple[str, Path]], recipe: Recipe) -> list[Netw
     networks = []
     for name, work in runs:
         teacher = read_recipe(name)
-        ours, theirs = _heard(recipe), _heard(teacher)
+        ours, theirs = _shared_settings(recipe), _shared_settings(teacher)
         for key in ours:
             if ours[key] != theirs[key]:
                 message = f"is {theirs[key]}, and {recipe.name}'s is {ours[key]}; they must be the same"
@@ -84,10 +86,11 @@ def _fault(recipe: Recipe, message: str) -> Fault:
     return Fault(recipe.name, None, "schedule.stages", message)
 
 
-def _heard(recipe: Recipe) -> dict[str, object]:
+def _shared_settings(recipe: Recipe) -> dict[str, object]:
     """What a teacher must have in common with the one that learns, by key."""
     return {
         "keywords": ", ".join(recipe.keywords),
         "features": recipe.features,
         "network.stack": recipe.network.stack,
+        "network.head": recipe.network.head,
     }

@@ -34,16 +34,16 @@ def add_parser(subparsers: Any) -> None:
     )
     judged_on = parser.add_mutually_exclusive_group(required=True)
     judged_on.add_argument("--stream", type=Path, metavar="MANIFEST", help="JSON manifest of streams")
+    judged_on.add_argument(
+        "--clips", type=Path, metavar="DIR", help="folder with a folder of clips for every label: DIR/yes/1.wav"
+    )
     parser.add_argument(
         "--negatives",
         type=Path,
         nargs="+",
         default=[],
         metavar="MANIFEST",
-        help="further manifests: their streams without the keywords count too",
-    )
-    judged_on.add_argument(
-        "--clips", type=Path, metavar="DIR", help="folder with a folder of clips for every label: DIR/yes/1.wav"
+        help="further manifests of the same split: their streams without the keywords count too",
     )
     parser.add_argument("--model", type=Path, required=True, help="the .onnx file")
     parser.add_argument("--json", type=Path, required=True, metavar="OUT", help="where the figures go")

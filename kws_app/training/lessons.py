@@ -108,7 +108,7 @@ def lessons_of(shards: list[Path], *, keywords: int) -> Lessons:
     """
     there = {path: read_heard(path).lessons for path in map(lesson_path, shards) if path.exists()}
     if not there:
-        message = "there is nothing to learn from; run kws-train teacher train first"
+        message = "there is nothing to learn from; run kws-train teacher train first, or name teachers with --teacher"
         raise ConfigError(Fault(str(lesson_path(shards[0]).parent), None, "", message))
     for path, lessons in there.items():
         if lessons.posteriors.shape[2] != keywords:

@@ -124,7 +124,9 @@ def read_manifests(first: Path, further: Sequence[Path]) -> dict[Path, Manifest]
     """
     manifests = {first: read_manifest(first)}
     for path in further:
-        manifests[path] = _without_words(path, joined([*manifests.values()]))
+        if path.resolve() in {known.resolve() for known in manifests}:
+            raise ConfigError(Fault(str(path), None, "", "is given twice; its hours count once"))
+        manifests[path] = _negatives_of(path, joined([*manifests.values()]))
     return manifests
 
 
@@ -133,8 +135,8 @@ def joined(manifests: Sequence[Manifest]) -> Manifest:
     return replace(manifests[0], streams={name: s for manifest in manifests for name, s in manifest.streams.items()})
 
 
-def _without_words(path: Path, manifest: Manifest) -> Manifest:
-    """What the one at *path* has for *manifest*."""
+def _negatives_of(path: Path, manifest: Manifest) -> Manifest:
+    """What the one at *path* has for *manifest*, under names of its own."""
     further = read_manifest(path)
     if further.split != manifest.split:
         message = f"its split is {further.split}, and that of what it goes with {manifest.split}"

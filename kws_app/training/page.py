@@ -49,7 +49,7 @@ def write_page(report: Mapping[str, Any], folder: Path) -> Path:
 
 def page(report: Mapping[str, Any]) -> str:
     """The page's text."""
-    title = f"{report['model']} on {report['manifest']}"
+    title = f"{report['model']} on {' and '.join([report['manifest'], *report.get('negatives', [])])}"
     body = [f"<h1>{escape(title)}</h1>", f"<p>{escape(report['rests_on']['sentence'])}</p>"]
     if report["margin"] != 1:
         body.append(f"<p>Asked for {report['margin']:g} times fewer false alarms than the sensitivities promise.</p>")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -58,7 +59,8 @@ class StreamFolder:
         samples = np.rint(np.clip(audio, -1, 1) * 32767).astype(np.int16)
         path = self._root / f"{name}.wav"
         path.parent.mkdir(exist_ok=True)
-        soundfile.write(path, samples, RATE, subtype="PCM_16")
+        with whole(path) as file:
+            soundfile.write(file, samples, RATE, subtype="PCM_16", format="WAV")
         self.streams[name] = {
             "path": f"{name}.wav",
             "seconds": round(len(samples) / RATE, 2),
@@ -91,6 +93,19 @@ def add_parser(subparsers: Any) -> None:
         help="clips in DIR/WORD/, or DIR/manifest.tsv; without, the streams are hours for kws-train evaluate "
         "--negatives",
     )
+    _add_background(parser)
+    parser.add_argument("--other-words", type=Path, metavar="DIR", help="clips of other words, reported apart")
+    parser.add_argument("--near-misses", type=Path, metavar="DIR", help="clips of what sounds alike, reported apart")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where streams and truth.json go")
+    parser.add_argument("--split", default="dev", choices=SPLITS, help="what they are for: dev may choose thresholds")
+    parser.add_argument("--snr", type=float, nargs="+", default=[10, 5, 0], metavar="DB", help="words over noise")
+    parser.add_argument("--rooms", type=int, default=24, metavar="N", help="measured ones, made up to N with simulated")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.set_defaults(run=run)
+
+
+def _add_background(parser: argparse.ArgumentParser) -> None:
+    """What becomes hours without the words, and what is mixed with them."""
     parser.add_argument(
         "--background",
         type=Path,
@@ -103,29 +118,31 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--noise", default="noise", metavar="KIND", help="the background that words are mixed with")
     parser.add_argument("--television", default="speech", metavar="KIND", help="the background that talks over words")
-    parser.add_argument("--music", default="music", metavar="KIND", help="the background that plays under television")
-    parser.add_argument("--other-words", type=Path, metavar="DIR", help="clips of other words, reported apart")
-    parser.add_argument("--near-misses", type=Path, metavar="DIR", help="clips of what sounds alike, reported apart")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where streams and truth.json go")
-    parser.add_argument("--split", default="dev", choices=SPLITS, help="what they are for: dev may choose thresholds")
-    parser.add_argument("--snr", type=float, nargs="+", default=[10, 5, 0], metavar="DB", help="words over noise")
-    parser.add_argument("--rooms", type=int, default=24, metavar="N", help="measured ones, made up to N with simulated")
-    parser.add_argument("--hours", type=float, default=3.0, help="of each kind of negatives at most")
+    parser.add_argument(
+        "--music", metavar="KIND", help="the background that plays under a television (default music, if there is any)"
+    )
+    parser.add_argument("--hours", type=hours, default=3.0, help="of each kind of negatives at most (default 3)")
     parser.add_argument(
         "--television-hours",
-        type=float,
+        type=hours,
         default=0.0,
         metavar="HOURS",
-        help="of television as one more kind (default 0)",
+        help="of television, as one more kind, at most (default 0)",
     )
-    parser.add_argument("--seed", type=int, default=7)
-    parser.set_defaults(run=run)
+
+
+def hours(text: str) -> float:
+    """A length of the command line."""
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number of hours, got {text}")
+    return number
 
 
 def run(args: argparse.Namespace) -> int:
     """Build every stream, then the manifest."""
-    held_out, folder = HeldOut(args.split), StreamFolder(args.out, args.seed)
-    kinds = _kinds(args)
+    kinds, held_out = _kinds(args), HeldOut(args.split)
+    folder = StreamFolder(args.out, args.seed)
     words = {} if args.words is None else held_out.words(args.words)
     rooms = _rooms(args, held_out, folder) if words or args.television_hours else []
     conditions = _conditions(args, held_out, rooms) if words else {}
@@ -141,12 +158,15 @@ def run(args: argparse.Namespace) -> int:
             audio, spoken = words_stream(folder.rng(name), clips, clean)
             folder.add(name, audio, kind=kind, words=spoken)
     for category, path in kinds.items():
-        _add_background(folder, category, held_out.recordings(path), args.hours)
+        _build_background(folder, category, held_out.recordings(path), args.hours)
     if args.television_hours:
         talk = held_out.recordings(args.background / args.television)
-        music = _sounds(args.background / args.music, held_out)
+        music = _sounds(args.background / (args.music or "music"), held_out)
         played = on_television(folder.rng("on television"), talk, music, rooms)
-        _add_background(folder, TELEVISION, played, args.television_hours)
+        _build_background(folder, TELEVISION, played, args.television_hours)
+    if not any(stream["kind"] == "negative" for stream in folder.streams.values()):
+        message = "gave no hours without the words; see --kinds, --hours and --television-hours"
+        raise ConfigError(Fault(str(args.background), None, "", message))
     manifest = folder.write_manifest(split=args.split, speakers=_groups(words), skipped=held_out.skipped)
     if held_out.skipped:
         print(f"skipped {len(held_out.skipped)} files, listed in {manifest}")
@@ -157,6 +177,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _kinds(args: argparse.Namespace) -> dict[str, Path]:
     """Folders of recordings that become negatives, by kind."""
+    if not args.background.is_dir():
+        raise ConfigError(Fault(str(args.background), None, "", "no such folder"))
     there = {path.name: path for path in sorted(args.background.iterdir()) if path.is_dir() and path.name != ROOMS}
     if not any(files(path) for path in there.values()):
         raise ConfigError(
@@ -165,7 +187,7 @@ def _kinds(args: argparse.Namespace) -> dict[str, Path]:
     chosen = [*there] if args.kinds is None else args.kinds
     faults = [
         Fault(str(args.background), None, "", f"no folder {kind!r}{did_you_mean(kind, there)}")
-        for kind in chosen
+        for kind in [*chosen, *([args.television] if args.television_hours else []), *filter(None, [args.music])]
         if kind not in there
     ]
     if args.television_hours and TELEVISION in chosen:
@@ -176,7 +198,9 @@ def _kinds(args: argparse.Namespace) -> dict[str, Path]:
     return {kind: there[kind] for kind in chosen}
 
 
-def _add_background(folder: StreamFolder, category: str, recordings: Iterable[tuple[str, Audio]], hours: float) -> None:
+def _build_background(
+    folder: StreamFolder, category: str, recordings: Iterable[tuple[str, Audio]], hours: float
+) -> None:
     """One kind of negatives."""
     for number, (audio, sources) in enumerate(background_streams(folder.rng(category), recordings, hours)):
         folder.add(f"negative/{category}.{number}", audio, kind="negative", category=category, sources=sources)

@@ -206,8 +206,10 @@ class Trainer:
         if self.network.phones is not None:
             phone = phone_loss(phone_logits, chunk.phones)
             right = (phone_logits.argmax(dim=2) == chunk.phones).sum()
-        told = chunk.told if self._teachers is None else self._teachers.tell(chunk.features)
-        lessons = taught(logits, echo, told, posteriors=any(self._stage.posterior_weight))
+        told, posteriors = chunk.told, any(self._stage.posterior_weight)
+        if self._teachers is not None and posteriors:
+            told = self._teachers.tell(chunk.features)
+        lessons = taught(logits, echo, told, posteriors=posteriors)
         return Losses(word, negative, phone, lessons, words, phones, right)
 
     def _bands_heard(self, rng: np.random.Generator) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,5 +50,48 @@ def test_figures_of_another_file_are_refused(
 
     assert calibrate(out, measured, tmp_path / "again.onnx") == 78
 
-    assert f"digest: was measured on another file than {out}; run kws-train evaluate on it" in capsys.readouterr().err
+    assert "digest: was measured on another file; run kws-train evaluate on this one" in capsys.readouterr().err
     assert not (tmp_path / "again.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"split": "test"}, "split: is test: no thresholds were chosen on it"),
+        ({"keywords": []}, "keywords.rise.thresholds: is missing"),
+        ({"keywords": {"rise": {"thresholds": {}}}}, "keywords.fall.figures: is missing"),
+        (
+            {"keywords": {word: {"thresholds": {"quiet": 7}, "figures": {}} for word in ("rise", "fall")}},
+            "makes no model",
+        ),
+    ],
+)
+def test_what_no_card_can_take_leaves_the_model_as_it_was(
+    tmp_path: Path,
+    tiny_model: Path,
+    measured: Path,
+    change: dict[str, Any],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_bytes(tiny_model.read_bytes())
+    measured.write_text(json.dumps(json.loads(measured.read_text()) | change))
+
+    assert calibrate(model, measured, model) == 78
+
+    assert message in capsys.readouterr().err
+    assert model.read_bytes() == tiny_model.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [("3", "must hold an object"), ('{"digest": ""}', "keywords: is missing")]
+)
+def test_what_is_no_evaluation_is_refused(
+    tmp_path: Path, tiny_model: Path, content: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "dev.json").write_text(content)
+
+    assert calibrate(tiny_model, tmp_path / "dev.json", tmp_path / "out.onnx") == 78
+
+    assert message in capsys.readouterr().err

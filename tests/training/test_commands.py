@@ -65,6 +65,13 @@ def losses(work: Path) -> list[float]:
     return [json.loads(line)["word_loss"] for line in (work / "log.jsonl").read_text().splitlines()]
 
 
+def taught(work: Path) -> int:
+    """How many teachers a run listens to."""
+    import torch
+
+    return len(torch.load(work / "checkpoint.pt", weights_only=True)["teachers"])
+
+
 def test_recordings_become_a_model_and_a_smaller_one(
     tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -89,6 +96,7 @@ def test_recordings_become_a_model_and_a_smaller_one(
     begun = ["--start-from", rise, str(work), "--teacher", rise, str(work)]
     assert main(["train", small, "--data", str(data), "--work", str(tmp_path / "small"), *begun]) == 0
     assert losses(tmp_path / "small")[0] < losses(work)[0] / 2
+    assert taught(tmp_path / "small") == 1
 
 
 def test_a_word_that_nobody_says_is_named(tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:

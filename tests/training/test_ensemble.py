@@ -75,6 +75,20 @@ def test_a_recipe_that_learns_no_scores_takes_no_teachers() -> None:
         read_teachers([], RECIPE)
 
 
+def test_softmax_scores_are_not_learnt() -> None:
+    with pytest.raises(ConfigError, match="scores of a softmax are not learnt"):
+        read_teachers([], replace(pupil(), network=replace(RECIPE.network, head="softmax")))
+
+
+def test_a_run_goes_on_with_other_teachers_than_it_began_with(tmp_path: Path, teacher: Network) -> None:
+    Trainer(pupil(), shard(), tmp_path).run(until=1)
+
+    Trainer(pupil(), shard(), tmp_path, teachers=[teacher]).run(until=2)
+
+    saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert (saved["epoch"], len(saved["teachers"])) == (2, 1)
+
+
 def test_what_a_borrowed_ear_heard_and_teachers_do_not_go_together() -> None:
     with pytest.raises(ConfigError, match="embedding_weight needs what kws-train teacher heard"):
         read_teachers([], pupil(embedding_weight=(1.0, 1.0)))

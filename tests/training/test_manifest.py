@@ -91,6 +91,14 @@ def test_what_goes_with_a_manifest_adds_hours_and_no_words(tmp_path: Path) -> No
     assert [*joined([*manifests.values()]).streams] == ["rise.clean", "other", "more/other"]
 
 
+@pytest.mark.parametrize("again", ["truth.json", "../{}/truth.json"])
+def test_hours_that_were_counted_are_not_counted_again(tmp_path: Path, again: str) -> None:
+    first = write_streams(tmp_path)
+
+    with pytest.raises(ConfigError, match="is given twice; its hours count once"):
+        read_manifests(first, [tmp_path / again.format(tmp_path.name)])
+
+
 @pytest.mark.parametrize(
     ("folders", "more", "message"),
     [

@@ -17,6 +17,7 @@ from kws_app.training.augment import rms
 from kws_app.training.cli import main
 from kws_app.training.composing import Far, Over, background_streams, on_television
 from kws_app.training.manifest import read_manifest
+from kws_app.training.page import page
 from tests.conftest import SAID, spoken_words
 from tests.training.streams import evaluated
 
@@ -73,6 +74,7 @@ def test_hours_without_words_are_judged_beside_other_streams(
     hours = {c: f["hours"] for c, f in found["keywords"]["rise"]["figures"]["false_alarms"].items()}
     assert hours == {"noise": 0.005, "talk": 0.017, "television": 0.005}
     assert found["negatives"] == ["more/truth.json"]
+    assert "truth.json and more/truth.json" in page(found)
     assert found["keywords"]["rise"]["figures"]["misses"]["clean"]["words"] == 3
 
 
@@ -94,11 +96,36 @@ def test_only_the_kinds_that_are_asked_for_become_negatives(recordings: Path, tm
     assert [name for name in streams if name.startswith("negative/")] == ["negative/talk.0"]
 
 
+@pytest.mark.parametrize(
+    "more", [["--kinds", "tlak"], ["--music", "tlak"], ["--television", "tlak", "--television-hours", "1"]]
+)
 def test_a_kind_that_is_not_there_is_refused_with_the_nearest(
+    recordings: Path, tmp_path: Path, more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build(recordings, tmp_path / "out", *more) == 78
+    assert "no folder 'tlak'; did you mean 'talk'?" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_streams_without_a_negative_leave_the_manifest_that_was_there(
     recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert build(recordings, tmp_path / "out", "--kinds", "tlak") == 78
-    assert "no folder 'tlak'; did you mean 'talk'?" in capsys.readouterr().err
+    build(recordings, tmp_path / "out")
+    before = (tmp_path / "out" / "truth.json").read_bytes()
+
+    assert build(recordings, tmp_path / "out", "--hours", "0") == 78
+
+    assert "gave no hours without the words" in capsys.readouterr().err
+    assert (tmp_path / "out" / "truth.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("hours", ["-1", "nan", "inf"])
+def test_hours_that_are_none_are_refused(
+    recordings: Path, tmp_path: Path, hours: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        build(recordings, tmp_path / "out", "--television-hours", hours)
+    assert f"must be a number of hours, got {hours}" in capsys.readouterr().err
 
 
 def test_a_television_plays_music_under_its_talk() -> None:

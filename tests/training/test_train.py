@@ -153,7 +153,7 @@ def test_hours_that_were_not_composed_are_refused(tmp_path: Path) -> None:
 def test_a_damaged_checkpoint_is_answered_with_what_would_do(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(content)
 
-    with pytest.raises(ConfigError, match=r"checkpoint\.pt: is damaged, or another recipe's; delete it"):
+    with pytest.raises(ConfigError, match=r"checkpoint\.pt: is damaged, or no run of the recipe test"):
         read_checkpoint(tmp_path / "checkpoint.pt", RECIPE)
     with pytest.raises(ConfigError, match=r"checkpoint\.pt: is damaged, or another recipe's; delete it"):
         Trainer(RECIPE, shard(), tmp_path)
