@@ -12,6 +12,7 @@ from typing import Any
 from kws_app.errors import ConfigError, Fault, ModelError
 from kws_app.model.card import CARD_KEY, Card
 from kws_app.model.stepper import Model, load_model
+from kws_app.training.card import counted
 from kws_app.training.commands import read_json
 from kws_app.wholefile import whole
 
@@ -71,5 +72,5 @@ def calibrated(card: Card, measured: Mapping[str, Any]) -> Card:
     return replace(
         card,
         keywords=tuple(replace(keyword, thresholds=measured[keyword.id]["thresholds"]) for keyword in card.keywords),
-        measured={keyword: measured[keyword]["figures"] for keyword in card.keyword_ids},
+        measured={keyword: counted(measured[keyword]["figures"]) for keyword in card.keyword_ids},
     )

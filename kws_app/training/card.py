@@ -63,9 +63,15 @@ def make_card(
             "architecture": _architecture(recipe.network, network),
             "quantization": {"weights": "int8", "scheme": "symmetric, one scale a row; folded to float32 at load"},
             "training": _training(recipe, corpus),
-            "measured": {k: v["figures"] for k, v in measured.items() if k in recipe.keywords},
+            "measured": {k: counted(v["figures"]) for k, v in measured.items() if k in recipe.keywords},
         }
     )
+
+
+def counted(figures: dict[str, Any]) -> dict[str, Any]:
+    """Of the figures of an evaluation those that counted something: a card is a tenth of its file."""
+    empty = {name for name in ("other_words", "near_misses") if not figures.get(name, {}).get("clips")}
+    return {name: found for name, found in figures.items() if name not in empty and (name != "groups" or found)}
 
 
 def _architecture(settings: NetworkSettings, network: Network) -> dict[str, Any]:
