@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from io import BytesIO
@@ -60,24 +60,28 @@ def to_start_from(path: Path, source: Recipe, recipe: Recipe) -> Network:
     """
     if not path.exists():
         raise ConfigError(Fault(str(path), None, "", "no such file; kws-train train writes it"))
-    ours, theirs = _alike(recipe), _alike(source)
-    faults = [
-        Fault(source.name, None, key, f"is {theirs[key]}, and {recipe.name}'s is {ours[key]}; they must be the same")
-        for key in ours
-        if ours[key] != theirs[key]
-    ]
+    free = {f"network.{key}" for key in ("W", "U", "top", "across_layers", "piecewise_linear")}
+    faults = differences(source, recipe, settings(recipe).keys() - free)
     if faults:
         raise ConfigError(*faults)
     return read_checkpoint(path, source)
 
 
-def _alike(recipe: Recipe) -> dict[str, object]:
-    """What two recipes must have in common for one to start from the other, by key."""
-    free = ("W", "U", "top", "across_layers", "piecewise_linear")
+def differences(source: Recipe, recipe: Recipe, keys: Collection[str]) -> list[Fault]:
+    """Where *source* has not what *recipe* has, of those keys of its :func:`settings` that must be the same."""
+    ours, theirs = settings(recipe), settings(source)
+    return [
+        Fault(source.name, None, key, f"is {theirs[key]}, and {recipe.name}'s is {ours[key]}; they must be the same")
+        for key in ours
+        if key in keys and ours[key] != theirs[key]
+    ]
+
+
+def settings(recipe: Recipe) -> dict[str, object]:
+    """What a network hears, says and is, by key."""
     found: dict[str, object] = {"keywords": ", ".join(recipe.keywords)}
     for section in ("features", "network"):
-        settings = asdict(getattr(recipe, section))
-        found |= {f"{section}.{key}": value for key, value in settings.items() if key not in free}
+        found |= {f"{section}.{key}": value for key, value in asdict(getattr(recipe, section)).items()}
     return found
 
 

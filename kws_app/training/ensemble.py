@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kws_app.errors import ConfigError, Fault
-from kws_app.training.checkpoint import read_checkpoint
+from kws_app.training.checkpoint import differences, read_checkpoint, settings
 from kws_app.training.distill import Told
 from kws_app.training.network import Network
 from kws_app.training.recipe import Recipe, read_recipe
@@ -65,14 +65,11 @@ def read_teachers(runs: Iterable[tuple[str, Path]], recipe: Recipe) -> list[Netw
         faults.append(_fault(recipe, "posterior_weight is 0 in every stage, so nothing of teachers is learnt"))
     if any(any(stage.embedding_weight) for stage in stages):
         faults.append(_fault(recipe, "embedding_weight needs what kws-train teacher heard; it does not go with others"))
+    shared = {key for key in settings(recipe) if not key.startswith("network.")} | {"network.stack", "network.head"}
     networks = []
     for name, work in runs:
         teacher = read_recipe(name)
-        ours, theirs = _shared_settings(recipe), _shared_settings(teacher)
-        for key in ours:
-            if ours[key] != theirs[key]:
-                message = f"is {theirs[key]}, and {recipe.name}'s is {ours[key]}; they must be the same"
-                faults.append(Fault(name, None, key, message))
+        faults += differences(teacher, recipe, shared)
         if not (work / "checkpoint.pt").exists():
             faults.append(Fault(str(work / "checkpoint.pt"), None, "", "no such file; kws-train train writes it"))
         elif not faults:
@@ -84,13 +81,3 @@ def read_teachers(runs: Iterable[tuple[str, Path]], recipe: Recipe) -> list[Netw
 
 def _fault(recipe: Recipe, message: str) -> Fault:
     return Fault(recipe.name, None, "schedule.stages", message)
-
-
-def _shared_settings(recipe: Recipe) -> dict[str, object]:
-    """What a teacher must have in common with the one that learns, by key."""
-    return {
-        "keywords": ", ".join(recipe.keywords),
-        "features": recipe.features,
-        "network.stack": recipe.network.stack,
-        "network.head": recipe.network.head,
-    }

@@ -99,5 +99,6 @@ def test_a_teacher_of_other_words_and_steps_that_is_not_there_is_refused_at_once
         read_teachers([("wakewords-en", tmp_path)], pupil())
 
     keys = [fault.path for fault in refused.value.faults]
-    assert keys == ["keywords", "features", "network.stack", ""]
+    assert (keys[0], *keys[-2:]) == ("keywords", "network.stack", "")
+    assert "features.numcep" in keys
     assert "no such file; kws-train train writes it" in str(refused.value)
