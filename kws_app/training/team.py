@@ -7,6 +7,7 @@ how far a gated cell shortens a gradient that explodes, which is measured agains
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -92,6 +93,8 @@ def join(device: torch.device) -> Team:
     if size == 1:
         return ALONE
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    # Left to the interpreter's end, gloo's threads now and then abort a process that has done its work.
+    atexit.register(distributed.destroy_process_group)
     return Team(distributed.get_rank(), size)
 
 
