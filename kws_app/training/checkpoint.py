@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from kws_app.errors import ConfigError, Fault
-from kws_app.training.network import SIDE_HEADS, Network
+from kws_app.training.network import SIDE_HEADS, WITHOUT_GHOSTS, Network
 from kws_app.training.recipe import Recipe
 from kws_app.wholefile import whole
 
@@ -56,11 +56,14 @@ def to_start_from(path: Path, source: Recipe, recipe: Recipe) -> Network:
     """The averaged network of a run of *source*, whose weights one of *recipe* can begin with.
 
     Raises:
-        ConfigError: there is none, or more differs than how matrices are stored.
+        ConfigError: there is none, or more differs than how matrices are stored and that only *recipe* has ghosts.
     """
     if not path.exists():
         raise ConfigError(Fault(str(path), None, "", "no such file; kws-train train writes it"))
     free = {f"network.{key}" for key in ("W", "U", "top", "across_layers", "piecewise_linear")}
+    if source.network.cell == WITHOUT_GHOSTS.get(recipe.network.cell):
+        recipe = replace(recipe, name=f"{recipe.name} without ghosts", network=recipe.network.without_ghosts())
+        free |= {f"network.{key}" for key in ("ratio", "phi", "phi_activation")}
     faults = differences(source, recipe, settings(recipe).keys() - free)
     if faults:
         raise ConfigError(*faults)
@@ -71,7 +74,7 @@ def differences(source: Recipe, recipe: Recipe, keys: Collection[str]) -> list[F
     """Where *source* has not what *recipe* has, of those keys of its :func:`settings` that must be the same."""
     ours, theirs = settings(recipe), settings(source)
     return [
-        Fault(source.name, None, key, f"is {theirs[key]}, and {recipe.name}'s is {ours[key]}; they must be the same")
+        Fault(source.name, None, key, f"is {theirs[key]}, where {recipe.name} has {ours[key]}; they must be the same")
         for key in ours
         if key in keys and ours[key] != theirs[key]
     ]

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ SIDE_HEADS = ("phones.", "echo.")
 
 
 CELLS = ("GhostRNN", "GhostFastGRNN", "RNN", "FastRNN", "FastGRNN", "GRU", "LSTM")
+WITHOUT_GHOSTS = {"GhostRNN": "GRU", "GhostFastGRNN": "FastGRNN"}
 FILLERS = ("_unknown_", "_silence_")
 """What a softmax tells apart beside the keywords; nobody waits for these."""
 
@@ -80,6 +81,12 @@ class NetworkSettings:
         at = self.top if self.top is not None and layer else self
         reads_projection = layer > 0 and self.projects(layer - 1)
         return {"W": MatrixSettings(kept=at.W.kept) if reads_projection else at.W, "U": at.U}
+
+    def without_ghosts(self) -> NetworkSettings:
+        """The same with the intrinsic units alone; itself where there are no ghosts."""
+        if self.cell not in WITHOUT_GHOSTS:
+            return self
+        return replace(self, cell=WITHOUT_GHOSTS[self.cell], hidden=self.hidden // self.ratio)
 
     def projects(self, layer: int) -> bool:
         """Whether the layer above reads what the right factor of this one's ``U`` makes of its units.
@@ -217,22 +224,24 @@ class Network(nn.Module):
     def start_from(self, trained: Network) -> None:
         """Take over the weights of a network of the same cells and units, its matrices as near as our forms come.
 
-        A side head that only one of both has is left as it is.
+        A side head that only one of both has is left as it is. Where it has no ghosts and this one has, nothing reads
+        them at first, so that both score alike.
         For low rank that is the truncated SVD. Where a layer reads a projection ``P`` of the one below, ``P`` is that
         of the lower ``U``, and the ``A`` of the least squares ``A P = W``, as Prabhavalkar et al. do.
         """
         matrices = re.compile(r"cells\.\d+\.(parametrizations\.)?[WU]\b")
         own = self.state_dict()
         others = {
-            name: value
+            name: _widened(value, own[name].shape[1]) if name.endswith(".weight") else value
             for name, value in trained.state_dict().items()
             if not matrices.match(name) and (name in own or not name.startswith(SIDE_HEADS))
         }
         self.load_state_dict(own | others)
         for layer, (cell, source) in enumerate(zip(self.cells, trained.cells, strict=True)):
             P = self.projection(layer - 1) if layer else None
-            assign(cell, "W", source.W if P is None else source.W @ torch.linalg.pinv(P))
-            assign(cell, "U", source.U)
+            W = _widened(source.W, cell.W.shape[1] if P is None else P.shape[1])
+            assign(cell, "W", W if P is None else W @ torch.linalg.pinv(P))
+            assign(cell, "U", _widened(source.U, cell.U.shape[1]))
 
     def trunk(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """What the heads read, from normalised bands; the state is that of the cells alone."""
@@ -269,6 +278,11 @@ def make_cell(settings: NetworkSettings, layer: int, width: int) -> Cell:
     for name, form in settings.matrices(layer).items():
         compress(cell, name, form, gates=cell.gates)
     return cell
+
+
+def _widened(matrix: Tensor, columns: int) -> Tensor:
+    """The matrix with columns of zeros after its own: what they are for is not read."""
+    return nn.functional.pad(matrix, (0, columns - matrix.shape[1]))
 
 
 def inverse_dct(mfcc: MfccSettings) -> np.ndarray:

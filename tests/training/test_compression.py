@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -211,6 +212,25 @@ def test_a_compressed_network_starts_from_a_trained_one() -> None:
     torch.testing.assert_close(network.cells[1].U, left @ right)
     torch.testing.assert_close(network.cells[1].W, trained.cells[1].W)
     torch.testing.assert_close(network.head.weight, trained.head.weight)
+
+
+@pytest.mark.parametrize(
+    ("cell", "ghosted", "forms"),
+    [
+        ("GRU", "GhostRNN", {}),
+        ("FastGRNN", "GhostFastGRNN", {}),
+        ("GRU", "GhostRNN", {"U": MatrixSettings("shared", 12), "across_layers": True}),
+    ],
+    ids=["GRU", "FastGRNN", "projected"],
+)
+def test_a_network_that_is_given_ghosts_scores_as_before(cell: str, ghosted: str, forms: dict[str, Any]) -> None:
+    trained = made(cell=cell, hidden=12, layers=2)
+
+    network = made(cell=ghosted, hidden=24, layers=2, phi="diagonal", **forms)
+    network.start_from(trained)
+
+    x = torch.randn(40, 3, 20)
+    torch.testing.assert_close(network(x, network.start(3))[0], trained(x, trained.start(3))[0], atol=1e-4, rtol=0)
 
 
 def test_a_layer_that_reads_a_projection_has_the_least_squares_of_the_trained_weights() -> None:

@@ -128,10 +128,23 @@ def test_a_network_of_other_units_is_nothing_to_start_from(tmp_path: Path) -> No
         to_start_from(tmp_path / "checkpoint.pt", RECIPE, wider)
 
     cell, hidden = str(refused.value).splitlines()
-    assert cell == f"{RECIPE.name}: network.cell: is {RECIPE.network.cell}, and wider's is LSTM; they must be the same"
-    assert hidden.endswith("and wider's is 99; they must be the same")
+    assert cell == f"{RECIPE.name}: network.cell: is {RECIPE.network.cell}, where wider has LSTM; they must be the same"
+    assert hidden.endswith("where wider has 99; they must be the same")
     with pytest.raises(ConfigError, match=r"checkpoint\.pt: no such file; kws-train train writes it"):
         to_start_from(tmp_path / "nowhere" / "checkpoint.pt", RECIPE, RECIPE)
+
+
+def test_ghosts_can_be_given_to_a_trained_network_of_as_many_intrinsic_units(tmp_path: Path) -> None:
+    plain = replace(RECIPE, network=replace(RECIPE.network, cell="GRU"))
+    Trainer(plain, shard(), tmp_path).run(until=1)
+    ghosts = replace(RECIPE, network=replace(RECIPE.network, hidden=16, phi="diagonal", U=MatrixSettings("shared", 8)))
+
+    trained = to_start_from(tmp_path / "checkpoint.pt", plain, ghosts)
+
+    assert trained.cells[0].outputs == 8
+    with pytest.raises(ConfigError) as refused:
+        to_start_from(tmp_path / "checkpoint.pt", plain, replace(ghosts, network=replace(ghosts.network, hidden=24)))
+    assert str(refused.value) == "test: network.hidden: is 8, where test without ghosts has 12; they must be the same"
 
 
 def test_fewer_scenes_than_lanes_still_train(tmp_path: Path) -> None:
