@@ -138,7 +138,7 @@ def test_every_command_in_a_document_is_one_that_exists(document: Path) -> None:
     code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
     real = {("kws-app", name) for name in app.COMMANDS} | {("kws-train", name) for name in train.COMMANDS}
     real |= {("make", verb) for verb in verbs_of_the_makefile()}
-    named = set(re.findall(r"(?:^|[`$&|/]|sudo) ?(kws-app|kws-train|make) ([a-z]+)", code, re.MULTILINE))
+    named = set(re.findall(r"(?:^|[`$&|/]|sudo) ?(kws-app|kws-train|make) ([a-z][a-z-]*)", code, re.MULTILINE))
     assert named - real == set()
 
 

@@ -1,4 +1,4 @@
-"""``kws-train``: synthesize, align, mine, teacher, train, export, streams, evaluate, calibrate, report, compare."""
+"""``kws-train``: makes models of one's own words, from recordings to a judged file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from kws_app.cli.options import Parser
 from kws_app.errors import EX_CANTCREAT, EX_NOINPUT, INTERRUPTED, KwsError
 
 COMMANDS = {
+    "common-voice": ("kws_app.training.commonvoice", "add_parser"),
     "synthesize": ("kws_app.training.synthesize", "add_parser"),
     "align": ("kws_app.training.align", "add_parser"),
     "mine": ("kws_app.training.mining", "add_parser"),

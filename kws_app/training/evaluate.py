@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from kws_app.training.drift import drift
 from kws_app.training.evaluation import Evaluation
 from kws_app.training.listening import listen
 from kws_app.training.manifest import joined, read_manifests
-from kws_app.training.options import add_spread, spread_of
+from kws_app.training.options import add_spread, numbers, spread_of
 from kws_app.training.page import write_page
 from kws_app.training.report import report
 
@@ -50,7 +49,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--page", type=Path, metavar="DIR", help="write index.html with tables and pictures there")
     parser.add_argument(
         "--margin",
-        type=factor,
+        type=numbers(1),
         default=1.0,
         metavar="FACTOR",
         help="allow so many times fewer false alarms here than the sensitivities promise elsewhere (default 1; "
@@ -133,11 +132,3 @@ def table(keywords: Mapping[str, Any]) -> str:
 def _share(found: Mapping[str, Any]) -> str:
     low, high = found["interval"]
     return f"{100 * found['missed'] / found['words']:.1f} % ({100 * low:.0f}-{100 * high:.0f})"
-
-
-def factor(text: str) -> float:
-    """A number of the command line that makes nothing smaller."""
-    number = float(text)
-    if not 1 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
-    return number

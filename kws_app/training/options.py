@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Callable
 
 from kws_app.training.spread import Spread
 
@@ -20,3 +22,16 @@ def add_spread(parser: argparse.ArgumentParser) -> None:
 def spread_of(args: argparse.Namespace) -> Spread:
     """What these options say."""
     return Spread(args.jobs, args.scheduler)
+
+
+def numbers(least: float = 0.0, below: float = math.inf) -> Callable[[str], float]:
+    """A type for argparse: a number from *least* to less than *below*."""
+
+    def number(text: str) -> float:  # argparse says its name of what is no number
+        value = float(text)
+        if not least <= value < below:
+            raise argparse.ArgumentTypeError(f"must be {limits}, got {text}")
+        return value
+
+    limits = f"at least {least:g}" if below == math.inf else f"from {least:g} to less than {below:g}"
+    return number

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import math
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -30,6 +29,7 @@ from kws_app.training.composing import (
 )
 from kws_app.training.heldout import HeldOut, SpokenClip, files
 from kws_app.training.manifest import SPLITS
+from kws_app.training.options import numbers
 from kws_app.wholefile import whole
 
 ROOMS = "rirs"
@@ -121,22 +121,14 @@ def _add_background(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--music", metavar="KIND", help="the background that plays under a television (default music, if there is any)"
     )
-    parser.add_argument("--hours", type=hours, default=3.0, help="of each kind of negatives at most (default 3)")
+    parser.add_argument("--hours", type=numbers(), default=3.0, help="of each kind of negatives at most (default 3)")
     parser.add_argument(
         "--television-hours",
-        type=hours,
+        type=numbers(),
         default=0.0,
         metavar="HOURS",
         help="of television, as one more kind, at most (default 0)",
     )
-
-
-def hours(text: str) -> float:
-    """A length of the command line."""
-    number = float(text)
-    if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number of hours, got {text}")
-    return number
 
 
 def run(args: argparse.Namespace) -> int:
