@@ -43,5 +43,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{error.filename or 'kws-train'}: {error.strerror or error}", file=sys.stderr)
         return EX_NOINPUT if isinstance(error, FileNotFoundError) else EX_CANTCREAT
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        print("stopped; the same command, given again, goes on from what was complete", file=sys.stderr)
         return INTERRUPTED

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile  # type: ignore[import-untyped]  # ships no stubs (0.14)
 import soxr  # type: ignore[import-untyped]  # ships no stubs (1.1.0)
 
 from kws_app.arrays import RATE, Audio, Samples
+from kws_app.training.data import write_recording
 from kws_app.training.script import Utterance
 
 PEAK = 0.7
@@ -47,7 +47,7 @@ class ClipFolder:
         """Write one clip."""
         path = self._root / utterance.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, clip.samples, RATE)
+        write_recording(path, clip.samples)
         times = (len(clip.samples) / RATE, clip.start / RATE, clip.end / RATE)
         row = {column: getattr(utterance, column, "") for column in COLUMNS}
         row |= {name: f"{time:.3f}" for name, time in zip(COLUMNS[6:9], times, strict=True)}

@@ -18,11 +18,13 @@ import csv
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
+import soundfile  # type: ignore[import-untyped]  # ships no stubs (0.14)
 
 from kws_app.arrays import RATE, Audio, Samples
 from kws_app.audio.wavefile import WaveFile
@@ -30,6 +32,7 @@ from kws_app.errors import ConfigError, Fault, RecordingError
 from kws_app.training.augment import direct_sound_first
 from kws_app.training.moments import read_moments
 from kws_app.training.phones import SLOT, Alignment, Phones
+from kws_app.wholefile import whole
 
 logger = logging.getLogger(__name__)
 
@@ -208,6 +211,18 @@ def read_recording(path: Path) -> Samples:
     with WaveFile(path, block_seconds=IN_ONE_GO) as recording:
         blocks = [block.samples for block in recording.blocks()]
     return np.concatenate([np.empty(0, np.int16), *blocks])
+
+
+def write_recording(path: Path, samples: Samples) -> None:
+    """Write samples at 16 kHz, whole or not at all, in the format that the path ends with: .wav or .flac.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    encoded = BytesIO()  # soundfile writing to a full disk raises an AssertionError that hides the reason
+    soundfile.write(encoded, samples, RATE, subtype="PCM_16", format=path.suffix[1:].upper())
+    with whole(path) as file:
+        file.write(encoded.getbuffer())
 
 
 def as_audio(samples: Samples) -> Audio:

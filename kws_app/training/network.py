@@ -222,10 +222,10 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def start_from(self, trained: Network) -> None:
-        """Take over the weights of a network of the same cells and units, its matrices as near as our forms come.
+        """Take over the weights of a network of the same units, its matrices as near as our forms come.
 
         A side head that only one of both has is left as it is. Where it has no ghosts and this one has, nothing reads
-        them at first, so that both score alike.
+        them at first, so that both score alike; but for a Toeplitz-like ``U``, which cannot hold such zeros.
         For low rank that is the truncated SVD. Where a layer reads a projection ``P`` of the one below, ``P`` is that
         of the lower ``U``, and the ``A`` of the least squares ``A P = W``, as Prabhavalkar et al. do.
         """
@@ -238,10 +238,16 @@ class Network(nn.Module):
         }
         self.load_state_dict(own | others)
         for layer, (cell, source) in enumerate(zip(self.cells, trained.cells, strict=True)):
+            below = self.cells[layer - 1].outputs if layer else cell.W.shape[1]
+            W = _widened(trained.of_units(layer, source.W), below)
             P = self.projection(layer - 1) if layer else None
-            W = _widened(source.W, cell.W.shape[1] if P is None else P.shape[1])
             assign(cell, "W", W if P is None else W @ torch.linalg.pinv(P))
             assign(cell, "U", _widened(source.U, cell.U.shape[1]))
+
+    def of_units(self, layer: int, W: Tensor) -> Tensor:
+        """What the ``W`` of a layer is to the units below it, whether or not it reads a projection of theirs."""
+        P = self.projection(layer - 1) if layer else None
+        return W if P is None else W @ P
 
     def trunk(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """What the heads read, from normalised bands; the state is that of the cells alone."""
@@ -281,7 +287,13 @@ def make_cell(settings: NetworkSettings, layer: int, width: int) -> Cell:
 
 
 def _widened(matrix: Tensor, columns: int) -> Tensor:
-    """The matrix with columns of zeros after its own: what they are for is not read."""
+    """The matrix with columns of zeros after its own: what they are for is not read.
+
+    Raises:
+        ValueError: it has more columns than that.
+    """
+    if matrix.shape[1] > columns:
+        raise ValueError(f"a matrix of {matrix.shape[1]} columns has no place in one of {columns}")
     return nn.functional.pad(matrix, (0, columns - matrix.shape[1]))
 
 

@@ -33,5 +33,5 @@ def numbers(least: float = 0.0, below: float = math.inf) -> Callable[[str], floa
             raise argparse.ArgumentTypeError(f"must be {limits}, got {text}")
         return value
 
-    limits = f"at least {least:g}" if below == math.inf else f"from {least:g} to less than {below:g}"
+    limits = f"at least {least:g}, and finite" if below == math.inf else f"from {least:g} to less than {below:g}"
     return number

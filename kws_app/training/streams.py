@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 
 from kws_app.arrays import RATE, Audio
 from kws_app.errors import ConfigError, Fault
@@ -27,6 +26,7 @@ from kws_app.training.composing import (
     on_television,
     words_stream,
 )
+from kws_app.training.data import write_recording
 from kws_app.training.heldout import HeldOut, SpokenClip, files
 from kws_app.training.manifest import SPLITS
 from kws_app.training.options import numbers
@@ -59,8 +59,7 @@ class StreamFolder:
         samples = np.rint(np.clip(audio, -1, 1) * 32767).astype(np.int16)
         path = self._root / f"{name}.wav"
         path.parent.mkdir(exist_ok=True)
-        with whole(path) as file:
-            soundfile.write(file, samples, RATE, subtype="PCM_16", format="WAV")
+        write_recording(path, samples)
         self.streams[name] = {
             "path": f"{name}.wav",
             "seconds": round(len(samples) / RATE, 2),

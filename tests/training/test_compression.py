@@ -233,6 +233,16 @@ def test_a_network_that_is_given_ghosts_scores_as_before(cell: str, ghosted: str
     torch.testing.assert_close(network(x, network.start(3))[0], trained(x, trained.start(3))[0], atol=1e-4, rtol=0)
 
 
+def test_a_network_that_read_a_projection_reads_the_units_behind_it() -> None:
+    trained = made(layers=2, U=MatrixSettings("shared", 6), across_layers=True)
+
+    network = made(layers=2)
+    network.start_from(trained)
+
+    x = torch.randn(40, 3, 20)
+    torch.testing.assert_close(network(x, network.start(3))[0], trained(x, trained.start(3))[0], atol=1e-4, rtol=0)
+
+
 def test_a_layer_that_reads_a_projection_has_the_least_squares_of_the_trained_weights() -> None:
     """Units below that lie in the space of the projection are read as they were."""
     trained = made(layers=2)

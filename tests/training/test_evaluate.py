@@ -142,4 +142,4 @@ def test_a_margin_below_one_is_refused(
     with pytest.raises(SystemExit):
         evaluate(manifest, tiny_model, tmp_path / "out.json", "--margin", "0.5")
 
-    assert "must be at least 1, got 0.5" in capsys.readouterr().err
+    assert "must be at least 1, and finite, got 0.5" in capsys.readouterr().err

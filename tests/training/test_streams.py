@@ -125,7 +125,7 @@ def test_hours_that_are_none_are_refused(
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         build(recordings, tmp_path / "out", "--television-hours", hours)
-    assert f"must be at least 0, got {hours}" in capsys.readouterr().err
+    assert f"must be at least 0, and finite, got {hours}" in capsys.readouterr().err
 
 
 def test_a_television_plays_music_under_its_talk() -> None:
