@@ -31,3 +31,19 @@ def whole(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):  # gone already if it took its place
             partial.unlink()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text whole or not at all; into a device or a pipe, as far as it goes.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    if path.is_file() or not path.exists():
+        with whole(path) as file:
+            file.write(text.encode())
+    else:
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror}") from error

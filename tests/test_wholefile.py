@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kws_app.errors import OutputError
-from kws_app.wholefile import whole
+from kws_app.wholefile import whole, write_whole
 from tests.conftest import disk_with_room_for
 
 
@@ -84,3 +84,19 @@ def test_a_folder_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
     assert folder.is_dir()
     assert pipe.is_fifo()
     assert {path.name for path in tmp_path.iterdir()} == {"folder", "pipe"}
+
+
+def test_a_text_goes_whole_into_a_file_and_as_it_is_into_a_pipe(tmp_path: Path) -> None:
+    file, pipe = tmp_path / "figures.json", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    for path in (file, pipe):
+        write_whole(path, "{}")
+
+    assert file.read_text() == "{}"
+    assert os.read(reading, 10) == b"{}"
+    os.close(reading)
+    with disk_with_room_for(10), pytest.raises(OutputError, match="cannot be written"):
+        write_whole(file, "x" * 1000)
+    assert file.read_text() == "{}"

@@ -19,6 +19,7 @@ from kws_app.training.manifest import joined, read_manifests
 from kws_app.training.options import add_spread, numbers, spread_of
 from kws_app.training.page import write_page
 from kws_app.training.report import report
+from kws_app.wholefile import write_whole
 
 
 def add_parser(subparsers: Any) -> None:
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         found["drift"] = drift(evaluation, args.model, spread)
     print(table(found["keywords"]))  # first, because the disk may be full
     print(found["rests_on"]["sentence"])
-    args.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    write_whole(args.json, json.dumps(found, indent=1))
     if args.page is not None:
         write_page(found, args.page)
     return 0
@@ -101,7 +102,7 @@ def run_on_clips(args: argparse.Namespace) -> int:
         raise ConfigError(*faults)
     found = _model(args.model) | {"folder": args.clips.name} | clipreport.judged(args.clips, args.model)
     print("\n".join([clipreport.table(found), *clipreport.summary(found)]))
-    args.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    write_whole(args.json, json.dumps(found, indent=1))
     return 0
 
 

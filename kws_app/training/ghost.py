@@ -1,10 +1,14 @@
 """Ghost states: a few units of a recurrent cell are computed, and a cheap operation makes the others of them.
 
-GhostRNN (2024, arXiv 2411.14489) found that many units of a trained network are near copies of others. Its full text
-was not available to us. That gates and candidate are computed for the intrinsic states alone, that a linear map and an
-activation make the ghosts, and that both go into the next step, is the paper's. Our reconstruction are: the reset after
-the product, and tanh, chosen because at r = 2 the cell then saves the 40 % of a model's parameters that the paper
-reports; the other activations, the diagonal map and the ghosts of FastGRNN, to compare with.
+GhostRNN (Interspeech 2023, arXiv 2411.14489) found that many units of a trained network are near copies of others. Its
+full text was not available to us.
+
+- From its abstract: a few intrinsic states are computed, and a cheap operation makes ghost states of them.
+- From a digest by others: the cell is a GRU, the cheap operation a linear map and an activation, and both kinds of
+  states go into the next step.
+- Our reconstruction: gates and candidate are those of the intrinsic states alone, the reset stands after the product,
+  and the activation is tanh; at r = 2 the cell then saves the 40 % of a model's parameters that the digest reports.
+  The other activations, the diagonal map and the ghosts of FastGRNN are ours, to compare with.
 
 Symbols: ``r`` ghost ratio, ``m = n/r`` intrinsic units ``s``, ``n - m`` ghost units ``g``, ``h = [s ; g]``.
 """

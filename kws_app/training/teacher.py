@@ -20,7 +20,7 @@ from kws_app.training.mining import add_search, search
 from kws_app.training.recipe import Recipe, read_recipe
 from kws_app.training.scenes import SceneBuilder, read_shards
 from kws_app.training.spread import Spread
-from kws_app.wholefile import whole
+from kws_app.wholefile import whole, write_whole
 
 if TYPE_CHECKING:
     from kws_app.training.embedding import SpeechEmbedding
@@ -186,7 +186,7 @@ def evaluate(args: argparse.Namespace) -> int:
     found = {"model": "teacher", "manifest": args.stream.name} | report(Evaluation(listener.card, manifest, traces))
     print(table(found["keywords"]))
     print(found["rests_on"]["sentence"])
-    args.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    write_whole(args.json, json.dumps(found, indent=1))
     return 0
 
 

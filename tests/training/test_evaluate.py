@@ -133,7 +133,7 @@ def test_figures_that_a_full_disk_does_not_take_are_printed(
 
     printed = capsys.readouterr()
     assert "| rise |" in printed.out
-    assert printed.err.endswith("kws-train: No space left on device\n")
+    assert printed.err.endswith("/dev/full: cannot be written: No space left on device\n")
 
 
 def test_a_margin_below_one_is_refused(

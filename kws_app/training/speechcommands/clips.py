@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 UNKNOWN, SILENCE = FILLERS
 NOISE_FOLDER = "_background_noise_"
+SILENCES = (SILENCE, "silence", NOISE_FOLDER)
+"""What a folder of clips without a word is called; every other name that is no keyword is an unknown word's."""
 SHORTEST_SECONDS = 0.1
 DEV_SHARE = 0.2
 """Of each noise file."""
@@ -53,7 +55,7 @@ def label_of(word: str, keywords: Sequence[str]) -> int:
     """The column of the scores that is right for a folder's name."""
     if word in keywords:
         return list(keywords).index(word)
-    return len(keywords) + (1 if word in (SILENCE, NOISE_FOLDER) else 0)
+    return len(keywords) + (1 if word in SILENCES else 0)
 
 
 def read_split(root: Path, split: str, keywords: Sequence[str]) -> Clips:
@@ -63,12 +65,13 @@ def read_split(root: Path, split: str, keywords: Sequence[str]) -> Clips:
     found = read_clips(spoken, keywords)
     if not len(found):
         raise ConfigError(Fault(str(root), None, "", f"holds no clip of the split {split} that can be read"))
-    silence = np.concatenate([np.empty((0, RATE), np.int16), *map(_seconds, noise(root, split))])
+    recorded, skipped = noise(root, split)
+    silence = np.concatenate([np.empty((0, RATE), np.int16), *map(_seconds, recorded)])
     return Clips(
         np.concatenate([found.samples, silence]),
         np.concatenate([found.labels, np.full(len(silence), label_of(SILENCE, keywords))]),
         (*found.words, *[SILENCE] * len(silence)),
-        found.skipped,
+        found.skipped + skipped,
     )
 
 
@@ -131,14 +134,24 @@ def joined(clips: Clips, others: Clips) -> Clips:
     )
 
 
-def noise(root: Path, split: str) -> list[Samples]:
-    """The split's part of the corpus's noise files, which stand in ``train``."""
-    parts = []
-    for path in sorted((root / "train" / NOISE_FOLDER).glob("*.*")):
-        samples = read_recording(path)
-        cut = round(len(samples) * (1 - DEV_SHARE))
-        parts.append(samples[:cut] if split == "train" else samples[cut:])
-    return parts
+def noise(root: Path, split: str) -> tuple[list[Samples], tuple[str, ...]]:
+    """The split's part of the corpus's noise files, which stand in ``train``, and why some could not be read."""
+    parts, skipped = read_noise(sorted((root / "train" / NOISE_FOLDER).glob("*.*")))
+    cuts = [round(len(samples) * (1 - DEV_SHARE)) for samples in parts]
+    at_train = split == "train"
+    return [s[:cut] if at_train else s[cut:] for s, cut in zip(parts, cuts, strict=True)], skipped
+
+
+def read_noise(paths: Iterable[Path]) -> tuple[list[Samples], tuple[str, ...]]:
+    """Recordings of any length, and why some could not be read."""
+    parts, skipped = [], []
+    for path in paths:
+        try:
+            parts.append(read_recording(path))
+        except RecordingError as error:
+            skipped.append(str(error))
+            logger.warning("skipped %s", error)
+    return parts, tuple(skipped)
 
 
 def clip_weights(clips: Clips, keywords: Sequence[str], *, unknown: float) -> npt.NDArray[np.float64]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kws_app.errors import ConfigError, Fault, ModelError
-from kws_app.training.speechcommands.rows import ROWS, SEEDS
+from kws_app.training.speechcommands.rows import COMPARISON, ROWS, SEEDS
 
 if TYPE_CHECKING:
     from kws_app.training.speechcommands.clips import Clips
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-COMPARISON, PAGE = "comparison", Path("docs/speech-commands.md")
+PAGE = Path("docs/speech-commands.md")
+COMPARED = [key for key, row in ROWS.items() if not row.recipe]
+"""The rows that are trained alike."""
 LAID_OPEN = ("gru-154", "ghost2-154", "gru-77")
 """Rows whose hidden units are looked at."""
 
@@ -37,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--synthetic", type=Path, action="append", default=[], metavar="DIR", help="folders of kws-train synthesize"
     )
     group.add_argument("--teachers", type=Path, metavar="DIR", help="folder of the recipe's teachers (default --work)")
-    group.add_argument("--rows", nargs="+", metavar="ROW", default=list(ROWS), help=f"of {', '.join(ROWS)}")
+    group.add_argument("--rows", nargs="+", metavar="ROW", default=COMPARED, help=f"of {', '.join(ROWS)}")
     group.add_argument("--seeds", type=int, nargs="+", metavar="N", default=list(SEEDS), help="default 0 1 2")
     group.add_argument("--examples", type=int, metavar="N", help="instead of the recipe's")
     group.add_argument("--updates", type=int, metavar="N", help="instead of the recipe's")
@@ -53,23 +55,31 @@ def run(args: argparse.Namespace) -> int:
     faults = [
         Fault("--rows", None, row, f"no such row; there are {', '.join(ROWS)}") for row in args.rows if row not in ROWS
     ]
+    own = {
+        key: row.recipe for key, row in ROWS.items() if key in args.rows and args.recipe == COMPARISON and row.recipe
+    }
+    faults += [Fault("--rows", None, row, f"has a recipe of its own; add --recipe {own[row]}") for row in own]
     faults += [Fault(f"--{name}", None, "", "is needed") for name in ("data", "work") if getattr(args, name) is None]
     if faults:
         raise ConfigError(*faults)
     import torch
 
     from kws_app.training.speechcommands.recipe import read_clip_recipe, shortened
-    from kws_app.training.speechcommands.results import remembered, trained
+    from kws_app.training.speechcommands.results import remembered, require_recipe, trained
     from kws_app.training.speechcommands.table import entrants, gather, kept, teachers_of, train_all
 
     torch.set_num_threads(args.threads)
     recipe = shortened(read_clip_recipe(args.recipe), examples=args.examples, updates=args.updates)
-    page = args.page or (PAGE if args.recipe == COMPARISON else None)
+    is_whole = args.recipe == COMPARISON and args.examples is None and args.updates is None
+    page = args.page or (PAGE if is_whole else None)  # what was only tried joins no table by itself
     if page is not None:
         remembered(_figures(page), ROWS)  # damaged ones are refused before hours of training
     args.work.mkdir(parents=True, exist_ok=True)
     wanted = entrants(recipe, {name: ROWS[name] for name in args.rows}, args.seeds)
     missing = [entrant for entrant in wanted if not kept(entrant, args.work).exists()]
+    for entrant in wanted:
+        if entrant not in missing:
+            require_recipe(entrant, args.work)
     failed: list[str] = []
     if missing:
         folder = args.teachers or args.work
@@ -103,7 +113,10 @@ def report(recipe: ClipRecipe, data: Path, work: Path, page: Path | None) -> Non
         return
     dev = read_split(data / "speech_commands", "dev", tuple(recipe.keywords))
     before = remembered(_figures(page), ROWS) if page is not None else []
-    found = _in_order([*before, *_judged(done, dev, work)])
+    judged = list(_judged(done, dev, work))
+    if page is not None:  # which has rows trained alike, and the shipped models
+        judged = [result for result in judged if (ROWS[result.row].recipe or COMPARISON) == recipe.name]
+    found = _in_order([*before, *judged])
     print("\n".join(table({key: row for key, row in ROWS.items() if key in found}, found)))
     if page is not None:
         features = step_features(recipe, dev.samples)

@@ -113,6 +113,7 @@ class Course:
     def save(self) -> None:
         """Write the checkpoint."""
         saved = {
+            "recipe": self.entrant.recipe.digest,
             "updates": self.updates,
             "network": self.network.state_dict(),
             "optimiser": self._optimiser.state_dict(),
@@ -121,11 +122,14 @@ class Course:
         write(saved, self._path)
 
     def finish(self) -> Network:
-        """The trained network on the CPU; the checkpoint is no longer needed."""
+        """The trained network on the CPU."""
         if self._stream is not None:
             self._stream.synchronize()
-        self._path.unlink(missing_ok=True)
         return self.network.cpu().eval()
+
+    def forget(self) -> None:
+        """Remove the checkpoint: the network is kept elsewhere."""
+        self._path.unlink(missing_ok=True)
 
     @property
     def _trained(self) -> list[torch.nn.Parameter]:
@@ -133,6 +137,8 @@ class Course:
 
     def _one(self) -> None:
         """One update, replayed if it was captured."""
+        if self.entrant.recipe.course.dropout:  # or a course that was stopped would drop other units than a whole one
+            torch.manual_seed(self.entrant.seed * self.entrant.recipe.course.updates + self.updates)
         if self._graph is not None:
             self._graph.replay()
         elif self._stream is None or self.updates < EAGER_UPDATES:
@@ -164,6 +170,8 @@ class Course:
     def _load(self) -> None:
         with readable(self._path):
             saved = torch.load(self._path, map_location=self._device, weights_only=True)
+        self.entrant.recipe.require(saved.get("recipe"), self._path)
+        with readable(self._path):
             self.network.load_state_dict(saved["network"])
             self._optimiser.load_state_dict(saved["optimiser"])
             self._optimiser.param_groups[0]["lr"] = self._rate

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
+from kws_app.errors import ConfigError, Fault
 from kws_app.features.mfcc import MfccSettings
 from kws_app.schema import read, setting
 from kws_app.training.network import NetworkSettings
@@ -66,6 +70,23 @@ class ClipRecipe:
     def step_seconds(self) -> float:
         """From one step of the network to the next."""
         return self.network.stack * self.features.winstep
+
+    @property
+    def digest(self) -> str:
+        """Of all that the weights depend on."""
+        said = {name: asdict(getattr(self, name)) for name in ("features", "network", "variation", "course")}
+        text = json.dumps([said, self.seed, list(self.keywords)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def require(self, digest: str | None, path: Path) -> None:
+        """Let nothing at *path* be taken for this recipe's that was trained by another; None was not written down.
+
+        Raises:
+            ConfigError: it was.
+        """
+        if digest not in (None, self.digest):
+            message = f"was trained by another recipe than {self.name} is now, or for other --examples or --updates"
+            raise ConfigError(Fault(str(path), None, "", f"{message}; use another --work, or delete it to begin anew"))
 
     @property
     def scored_steps(self) -> int:

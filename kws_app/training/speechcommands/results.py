@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ class Result:
         int8: the same of the exported file, in the daemon's pipeline.
         carried: of the file, all clips as one stream.
         step_microseconds: of the file's step, on one core of this machine: the quickest of many rounds.
+        recipe, examples, updates: what it was trained with, where that was written down.
+        judged: the day, where that was written down.
     """
 
     row: str
@@ -57,6 +60,10 @@ class Result:
     paper_bytes_quantized: int
     file_bytes: int
     step_microseconds: float
+    recipe: str = ""
+    examples: int = 0
+    updates: int = 0
+    judged: str = ""
 
 
 def result_of(entrant: Entrant, dev: Clips, work: Path) -> Result:
@@ -121,6 +128,10 @@ def measured(entrant: Entrant, dev: Clips, work: Path) -> Result:
         **asdict(size_of(network)),
         file_bytes=len(graph),
         step_microseconds=step_microseconds(Model(path, graph), stream),
+        recipe=recipe.name,
+        examples=recipe.course.examples,
+        updates=recipe.course.updates,
+        judged=datetime.now(UTC).date().isoformat(),
     )
 
 
@@ -130,6 +141,18 @@ def trained(entrant: Entrant, work: Path) -> Network:
     with readable(path):
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["network"])
     return network.eval()
+
+
+def require_recipe(entrant: Entrant, work: Path) -> None:
+    """Refuse a kept network that another recipe trained.
+
+    Raises:
+        ConfigError: it did, or the file is damaged.
+    """
+    path = kept(entrant, work)
+    with readable(path):
+        digest = torch.load(path, map_location="cpu", weights_only=True).get("recipe")
+    entrant.recipe.require(digest, path)
 
 
 def step_microseconds(model: Model, stream: npt.NDArray[np.float32]) -> float:

@@ -12,6 +12,8 @@ from kws_app.training.speechcommands.recipe import ClipRecipe, read_clip_recipe
 from kws_app.training.speechcommands.rival import Rival
 
 SEEDS = (0, 1, 2)
+COMPARISON = "comparison"
+"""The recipe of all rows but those that have one of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Row:
     """One network of the table: its section, what people call it, and what distinguishes it from the recipe's.
 
     Attributes:
-        recipe: the recipe whose network it has, instead of one said here.
+        recipe: the recipe that it has network and course of, instead of the comparison's.
         paper: accuracy and KB of such a network where its paper has one; another corpus and other features.
     """
 
@@ -91,6 +93,7 @@ ROWS: dict[str, Row] = {
     "lstm-100-shared": Row(LARGE, "low rank, a factor shared by the gates", _LSTM | _both("shared", 18)),
     "lstm-100-toeplitz": Row(LARGE, "Toeplitz-like", _LSTM | _both("toeplitz", 11)),
     "rival": Row("A rival", "causal convolutions, 100 channels", {"cell": "GRU", "hidden": 100}, is_rival=True),
+    # The models that are shipped: not trained alike, each by its own recipe.
     "commands": Row(SHIPPED, "commands.onnx: GhostRNN r = 2, n = 112", recipe="commands"),
     "commands-tiny": Row(SHIPPED, "commands-tiny.onnx: FastGRNN LSQ, n = 100", recipe="commands-tiny"),
 }

@@ -10,15 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from kws_app.arrays import RATE
 from kws_app.errors import ConfigError, Fault
 from kws_app.training.checkpoint import write
-from kws_app.training.data import read_recording, rows
+from kws_app.training.data import rows
 from kws_app.training.network import Front, Network
-from kws_app.training.speechcommands.clips import Clips, joined, noise, read_split, read_synthetic
+from kws_app.training.speechcommands.clips import Clips, joined, noise, read_noise, read_split, read_synthetic
 from kws_app.training.speechcommands.course import Course, Entrant
 from kws_app.training.speechcommands.examples import ExampleMaker, Examples
 from kws_app.training.speechcommands.judge import accuracy
@@ -41,7 +42,7 @@ class Material:
     examples: Examples
     dev: Clips
     front: Front
-    corpus: dict[str, float]
+    corpus: dict[str, Any]
 
 
 def gather(
@@ -58,14 +59,14 @@ def gather(
     """
     corpus, keywords = folder / "speech_commands", tuple(recipe.keywords)
     train, dev = (read_split(corpus, split, keywords) for split in ("train", "dev"))
-    skipped = len(train.skipped) + len(dev.skipped)
-    print(f"{len(train)} clips to learn from, {len(dev)} to judge on; {skipped} were skipped", flush=True)
-    recordings = sorted((folder / "background" / "train" / "noise").glob("*.*"))
     others = [read_synthetic(path, keywords) for path in synthetic]
+    further, unreadable = read_noise(sorted((folder / "background" / "train" / "noise").glob("*.*")))
+    skipped = sorted({*train.skipped, *dev.skipped, *unreadable, *(why for clips in others for why in clips.skipped)})
+    print(f"{len(train)} clips to learn from, {len(dev)} to judge on; {len(skipped)} files were skipped", flush=True)
     maker = ExampleMaker(
         recipe,
         train,
-        [*noise(corpus, "train"), *map(read_recording, recordings)],
+        [*noise(corpus, "train")[0], *further],
         device,
         synthetic=reduce(joined, others) if others else None,
     )
@@ -77,7 +78,8 @@ def gather(
     speakers = {
         row["speaker"] for row in listed if row["path"].startswith("train/") and not row["word"].startswith("_")
     }
-    known = {"hours": round(len(train) * train.samples.shape[1] / RATE / 3600, 2), "speakers": len(speakers)}
+    hours = round(len(train) * train.samples.shape[1] / RATE / 3600, 2)
+    known = {"hours": hours, "speakers": len(speakers), "skipped": skipped}
     return Material(examples, dev, maker.front, known)
 
 
@@ -142,10 +144,11 @@ def train_all(
 
 
 def _keep(course: Course, dev: Clips, work: Path) -> None:
-    """Write what a course has come to."""
+    """Write what a course has come to; until that is done, its checkpoint stays."""
     entrant, network = course.entrant, course.finish()
+    write({"network": network.state_dict(), "recipe": entrant.recipe.digest}, kept(entrant, work))
+    course.forget()
     found = accuracy(network, entrant.recipe, dev)
-    write({"network": network.state_dict()}, kept(entrant, work))
     with (work / "log.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps({"name": entrant.name, "accuracy": round(found, 4), "at": round(time.time())}) + "\n")
     print(f"{entrant.name}: {100 * found:.1f} %", flush=True)

@@ -11,7 +11,7 @@ import soundfile
 pytest.importorskip("torch", reason="the training extra is not installed")
 
 from kws_app.errors import ConfigError
-from kws_app.training.speechcommands.clips import clip_weights, noise, read_clips, read_split, read_synthetic
+from kws_app.training.speechcommands.clips import clip_weights, label_of, noise, read_clips, read_split, read_synthetic
 from tests.training.speechcommands.corpus import WORDS, write_corpus, write_synthetic
 
 KEYWORDS = WORDS[:10]
@@ -25,10 +25,16 @@ def test_words_that_are_no_keywords_are_unknown_and_noise_is_silence(tmp_path: P
     assert clips.words.count("_silence_") == 2  # a fifth of ten seconds
 
 
+@pytest.mark.parametrize("name", ["silence", "_silence_", "_background_noise_"])
+def test_silence_is_known_by_each_of_its_names(name: str) -> None:
+    assert label_of(name, KEYWORDS) == 11
+    assert label_of("silence", ["silence"]) == 0
+
+
 def test_no_noise_is_in_both_splits(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path) / "speech_commands"
 
-    train, dev = noise(corpus, "train")[0], noise(corpus, "dev")[0]
+    ((train,), _), ((dev,), _) = noise(corpus, "train"), noise(corpus, "dev")
 
     whole, _ = soundfile.read(next((corpus / "train" / "_background_noise_").iterdir()), dtype="int16")
     np.testing.assert_array_equal(np.concatenate([train, dev]), whole)

@@ -18,10 +18,11 @@ from kws_app.training.speechcommands.course import Course  # noqa: E402
 from kws_app.training.speechcommands.recipe import read_clip_recipe  # noqa: E402
 from kws_app.training.speechcommands.rows import ROWS  # noqa: E402
 from kws_app.training.speechcommands.table import Material, entrants, gather, train_all  # noqa: E402
-from tests.conftest import disk_with_room_for  # noqa: E402
+from tests.conftest import ROOT, disk_with_room_for  # noqa: E402
 from tests.training.speechcommands.corpus import recipe, write_corpus, write_synthetic  # noqa: E402
 
 ENDINGS = ("json", "onnx", "pt")
+RECIPES = ROOT / "kws_app" / "training" / "speechcommands" / "recipes"
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +101,13 @@ def test_a_row_that_there_is_not_is_named(tmp_path: Path, capsys: pytest.Capture
     assert "--data: is needed" in message
 
 
-def test_a_course_in_two_pieces_ends_where_one_in_one_piece_does(tmp_path: Path, material: Material) -> None:
-    entrant = entrants(recipe(), {"x": ROWS["fastgrnn-100-ls"]}, [1])[0]
+@pytest.mark.parametrize("dropout", [0.0, 0.25])
+def test_a_course_in_two_pieces_ends_where_one_in_one_piece_does(
+    tmp_path: Path, material: Material, dropout: float
+) -> None:
+    settings = recipe()
+    settings = replace(settings, course=replace(settings.course, dropout=dropout))
+    entrant = entrants(settings, {"x": ROWS["fastgrnn-100-ls"]}, [1])[0]
     whole = Course(entrant, material.examples, material.front, tmp_path)
     whole.advance(6)
 
@@ -127,6 +133,76 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, material: Materi
 
     assert [*tmp_path.iterdir()] == [path]
     assert path.read_bytes() == before
+
+
+def test_a_full_disk_at_the_end_of_a_course_leaves_its_checkpoint(tmp_path: Path, material: Material) -> None:
+    waiting = entrants(recipe(), {"gru-77": ROWS["gru-77"]}, [0])
+    course = Course(waiting[0], material.examples, material.front, tmp_path)
+    course.advance(6)
+    course.save()
+
+    with disk_with_room_for(1000), pytest.raises(OutputError, match=r"gru-77\.0\.pt: cannot be written"):
+        train_all(waiting, material, tmp_path, side_by_side=1, deadline=math.inf)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["gru-77.0.checkpoint.pt"]
+    assert not train_all(waiting, material, tmp_path, side_by_side=1, deadline=math.inf)
+    assert {path.name for path in tmp_path.iterdir()} == {"gru-77.0.pt", "log.jsonl"}
+
+
+def test_what_another_recipe_trained_is_not_gone_on_with(tmp_path: Path, material: Material) -> None:
+    (entrant,) = entrants(recipe(), {"gru-77": ROWS["gru-77"]}, [0])
+    Course(entrant, material.examples, material.front, tmp_path).save()
+    faster = replace(entrant.recipe, course=replace(entrant.recipe.course, rate=(0.1, 0.1)))
+
+    with pytest.raises(ConfigError, match="was trained by another recipe than comparison is now"):
+        Course(replace(entrant, recipe=faster), material.examples, material.front, tmp_path)
+
+
+def test_a_kept_network_of_another_recipe_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = ["--data", str(write_corpus(tmp_path / "data")), "--work", str(tmp_path / "w")]
+    command = ["report", "speech-commands", *folders, "--rows", "gru-77", "--seeds", "0", "--examples", "64"]
+    assert main([*command, "--updates", "2"]) == 0
+
+    assert main([*command, "--updates", "3"]) == 78
+
+    assert "gru-77.0.pt: was trained by another recipe than comparison is now" in capsys.readouterr().err
+
+
+def test_a_trial_does_not_touch_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folders = ["--data", str(write_corpus(tmp_path / "data")), "--work", str(tmp_path / "w")]
+
+    short = ["--rows", "gru-77", "--seeds", "0", "--examples", "64", "--updates", "2"]
+    assert main(["report", "speech-commands", *folders, *short]) == 0
+
+    assert not (tmp_path / "docs").exists()
+
+
+def test_a_shipped_model_joins_the_page_by_its_own_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page, own = tmp_path / "page.md", tmp_path / "commands.yaml"
+    text = (RECIPES / "commands.yaml").read_text(encoding="utf-8")
+    own.write_text(text[: text.index("  teachers:")], encoding="utf-8")
+    folders = ["--data", str(write_corpus(tmp_path / "data")), "--work", str(tmp_path / "w"), "--page", str(page)]
+    command = ["report", "speech-commands", *folders, "--rows", "gru-77", "commands", "--seeds", "0"]
+
+    assert main([*command, "--examples", "64", "--updates", "2"]) == 78
+    assert "commands: has a recipe of its own; add --recipe commands" in capsys.readouterr().err
+    assert main([*command, "--examples", "64", "--updates", "2", "--recipe", str(own)]) == 0
+
+    (entry,) = json.loads((tmp_path / "page" / "results.json").read_text())
+    assert (entry["row"], entry["recipe"], entry["updates"], entry["examples"]) == ("commands", "commands", 2, 64)
+    assert "| `models/commands.onnx`: clips that are right, % | at least 95 |" in page.read_text()
+
+
+def test_noise_that_cannot_be_read_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = write_corpus(tmp_path)
+    (data / "background" / "train" / "noise" / "bad.wav").write_bytes(b"no recording")
+    (data / "speech_commands" / "train" / "_background_noise_" / "worse.wav").write_bytes(b"RIFF")
+
+    material = gather(recipe(), data, torch.device("cpu"))
+
+    assert "2 files were skipped" in capsys.readouterr().out
+    assert [Path(why.split(": ")[0]).name for why in material.corpus["skipped"]] == ["bad.wav", "worse.wav"]
 
 
 @pytest.mark.parametrize("name", list(ROWS))
