@@ -89,7 +89,11 @@ class ScheduleSettings:
     chunk_seconds: float = setting(3.0, between=(0.5, 60), help="gradients go back this far; the state goes on")
     weight_decay: float = setting(0.01, between=(0, 1), help="of AdamW")
     average: float = setting(0.998, between=(0, 1), help="decay of the weights' moving average, which is exported")
-    mean_of: int = setting(1, between=(1, 100), help="last stages over whose ends the exported weights are the mean")
+    mean_of: int = setting(
+        1,
+        between=(1, 100),
+        help="last stages over whose ends the exported weights are the mean; what --start-from gave is one's, too",
+    )
     masked_lanes: float = setting(0.5, between=(0, 1), help="lanes with a group of bands masked (SpecAugment)")
 
 

@@ -91,7 +91,9 @@ class Trainer:
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.schedule.average))
         self._teachers = Ensemble(teachers, device=device) if teachers else None
         self.stage, self.epoch = 0, 0
-        self._ends: list[Weights] = []  # of the stages that are complete
+        self._ends: list[Weights] = []  # of the stages that are complete, after what the run began with
+        if trained is not None:
+            self._ends.append(copy.deepcopy(self.average.module.state_dict()))
         saved = self._read_checkpoint()
         self._begin_stage()
         if saved is not None and self.epoch:
@@ -119,7 +121,9 @@ class Trainer:
 
         A run that has come to its end gives the mean over the ends of its last ``mean_of`` stages: each of them
         climbed out of the one before with a fresh learning rate, and what they agree on is what is true of the data
-        (Izmailov et al. 2018, "Averaging weights leads to wider optima", arXiv 1803.05407).
+        (Izmailov et al. 2018, "Averaging weights leads to wider optima", arXiv 1803.05407). The weights that a run
+        began with, if they were trained, count as the end of a stage before its first (Wortsman et al. 2022, "Robust
+        fine-tuning of zero-shot models", arXiv 2109.01903).
         """
         stages, total = self._recipe.schedule.stages, self._epochs
         with tqdm(

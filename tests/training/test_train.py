@@ -101,6 +101,23 @@ def test_a_finished_run_gives_the_mean_over_the_ends_of_its_last_stages(tmp_path
     torch.testing.assert_close(Trainer(recipe, shard(), tmp_path).run().head.weight, network.head.weight)
 
 
+def test_what_a_run_began_with_counts_as_the_end_of_a_stage(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    after.mkdir()
+    begun = Trainer(RECIPE, shard(), before).run()
+    one_stage = replace(RECIPE, schedule=replace(RECIPE.schedule, stages=RECIPE.schedule.stages[:1], mean_of=2))
+
+    for until in (2, 4):  # stopped, and gone on with
+        run = Trainer(one_stage, shard(), after, trained=begun)
+        network = run.run(until=until)
+
+    end = torch.load(after / "checkpoint.pt", weights_only=True)["average"]["module.head.weight"]
+    torch.testing.assert_close(network.head.weight, (begun.head.weight + end) / 2)
+    kept = read_checkpoint(after / "checkpoint.pt", one_stage)
+    torch.testing.assert_close(kept.head.weight, network.head.weight)
+
+
 def test_a_smaller_form_goes_on_from_what_the_dense_network_learnt(tmp_path: Path) -> None:
     dense, small = tmp_path / "dense", tmp_path / "small"
     dense.mkdir()

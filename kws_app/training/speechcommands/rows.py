@@ -69,13 +69,17 @@ ROWS: dict[str, Row] = {
     "gru-100": Row(GHOSTS, "GRU, n = 100", {"cell": "GRU", "hidden": 100}),
     "ghost2-100": Row(GHOSTS, "GhostRNN r = 2, n = 100", {"cell": "GhostRNN", "hidden": 100, "ratio": 2}),
     "ghost4-100": Row(GHOSTS, "GhostRNN r = 4, n = 100", {"cell": "GhostRNN", "hidden": 100, "ratio": 4}),
+    "gru-50": Row(GHOSTS, "GRU of the m = 50 intrinsic units of r = 2", {"cell": "GRU", "hidden": 50}),
+    "gru-25": Row(GHOSTS, "GRU of the m = 25 intrinsic units of r = 4", {"cell": "GRU", "hidden": 25}),
     "ghost2-100-relu": Row(
-        GHOSTS, "- with a relu behind Phi", {"cell": "GhostRNN", "hidden": 100, "phi_activation": "relu"}
+        GHOSTS, "r = 2, n = 100, a relu behind Phi", {"cell": "GhostRNN", "hidden": 100, "phi_activation": "relu"}
     ),
     "ghost2-100-linear": Row(
-        GHOSTS, "- with nothing behind Phi", {"cell": "GhostRNN", "hidden": 100, "phi_activation": "linear"}
+        GHOSTS, "r = 2, n = 100, nothing behind Phi", {"cell": "GhostRNN", "hidden": 100, "phi_activation": "linear"}
     ),
-    "ghost2-100-diagonal": Row(GHOSTS, "- with a diagonal Phi", {"cell": "GhostRNN", "hidden": 100, "phi": "diagonal"}),
+    "ghost2-100-diagonal": Row(
+        GHOSTS, "r = 2, n = 100, a diagonal Phi", {"cell": "GhostRNN", "hidden": 100, "phi": "diagonal"}
+    ),
     "fastgrnn-100": Row(FAST, "FastGRNN, n = 100, dense", {"cell": "FastGRNN", "hidden": 100}, paper="93.2, 57"),
     "fastgrnn-100-l": Row(FAST, "FastGRNN L: ranks 16 and 25", _FAST_LOW, paper="93.8, 41"),
     "fastgrnn-100-ls": Row(FAST, "FastGRNN LS: and 0.3 of the entries", _FAST_SPARSE, paper="92.6, 22"),
@@ -94,6 +98,6 @@ ROWS: dict[str, Row] = {
     "lstm-100-toeplitz": Row(LARGE, "Toeplitz-like", _LSTM | _both("toeplitz", 11)),
     "rival": Row("A rival", "causal convolutions, 100 channels", {"cell": "GRU", "hidden": 100}, is_rival=True),
     # The models that are shipped: not trained alike, each by its own recipe.
-    "commands": Row(SHIPPED, "commands.onnx: GhostRNN r = 2, n = 112", recipe="commands"),
-    "commands-tiny": Row(SHIPPED, "commands-tiny.onnx: FastGRNN LSQ, n = 100", recipe="commands-tiny"),
+    "commands": Row(SHIPPED, "`commands.onnx`: GhostRNN r = 2, n = 112", recipe="commands"),
+    "commands-tiny": Row(SHIPPED, "`commands-tiny.onnx`: FastGRNN LSQ, n = 100", recipe="commands-tiny"),
 }
