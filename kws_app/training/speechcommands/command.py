@@ -113,10 +113,9 @@ def report(recipe: ClipRecipe, data: Path, work: Path, page: Path | None) -> Non
         return
     dev = read_split(data / "speech_commands", "dev", tuple(recipe.keywords))
     before = remembered(_figures(page), ROWS) if page is not None else []
-    judged = list(_judged(done, dev, work))
     if page is not None:  # which has rows trained alike, and the shipped models
-        judged = [result for result in judged if (ROWS[result.row].recipe or COMPARISON) == recipe.name]
-    found = _in_order([*before, *judged])
+        done = [entrant for entrant in done if (entrant.row.recipe or COMPARISON) == recipe.name]
+    found = _in_order([*before, *_judged(done, dev, work)])
     print("\n".join(table({key: row for key, row in ROWS.items() if key in found}, found)))
     if page is not None:
         features = step_features(recipe, dev.samples)
