@@ -150,7 +150,7 @@ def _aim(says: str, bound: str, asked: float, value: float | None) -> str:
         return f"| {says} | {bound} {asked:g} | not trained | |"
     missing = value - asked if bound == "at most" else asked - value
     verdict = "reached" if missing <= 0.005 else f"missed by {missing:.1f}"
-    return f"| {says} | {bound} {asked:g} | {value:.1f} | {verdict} |"
+    return f"| {says} | {bound} {asked:g} | {round(value, 1) + 0.0:.1f} | {verdict} |"  # no -0.0
 
 
 def pictures(rows: Mapping[str, Row], found: ByRow, states: Mapping[str, States]) -> Iterator[tuple[str, str]]:
