@@ -15,7 +15,6 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -139,7 +138,7 @@ def read_table(release: Path, name: str) -> Iterator[ReadSentence]:
 
 
 def without_keywords(sentences: Iterable[ReadSentence], recipe: Recipe) -> list[ReadSentence]:
-    """Those whose text holds no keyword, whatever stands between its letters."""
+    """Those with a text that holds no keyword, whatever stands between its letters."""
     phrases = [letters(spoken.phrase or keyword) for keyword, spoken in recipe.keywords.items()]
     return [s for s in sentences if (text := letters(s.text)) and not any(phrase in text for phrase in phrases)]
 
@@ -149,11 +148,12 @@ def letters(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if unicodedata.category(c)[0] in "LMN")
 
 
-def by_speaker(sentences: Iterable[ReadSentence]) -> Iterator[tuple[str, Iterator[ReadSentence]]]:
+def by_speaker(sentences: Iterable[ReadSentence]) -> list[tuple[str, list[ReadSentence]]]:
     """Speaker after speaker, in an order that has nothing to do with when they joined or which side they are on."""
-    ordered = sorted(sentences, key=attrgetter("speaker", "clip"))
-    speakers = [(speaker, list(read)) for speaker, read in groupby(ordered, key=attrgetter("speaker"))]
-    yield from ((speaker, iter(read)) for speaker, read in sorted(speakers, key=lambda of: place(of[0], "order")))
+    spoken: dict[str, list[ReadSentence]] = {}
+    for sentence in sorted(sentences, key=attrgetter("clip")):
+        spoken.setdefault(sentence.speaker, []).append(sentence)
+    return sorted(spoken.items(), key=lambda item: place(item[0], "order"))
 
 
 def place(speaker: str, of: str) -> float:
