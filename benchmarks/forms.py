@@ -6,6 +6,7 @@ import math
 import os
 import time
 from pathlib import Path
+from unittest import mock
 
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -17,15 +18,19 @@ from benchmarks.timing import microseconds
 from kws_app.features.mfcc import MfccSettings
 from kws_app.model.stepper import Model
 from kws_app.training.card import make_card
-from kws_app.training.compression import MatrixSettings, from_displacement
+from kws_app.training.cells import Cell
+from kws_app.training.compression import MatrixSettings, compress, from_displacement
 from kws_app.training.export import step_graph
+from kws_app.training.ghost import GhostRNN, Ghosts
 from kws_app.training.network import Network, NetworkSettings
+from kws_app.training.products import Whole
 from kws_app.training.recipe import KeywordRecipe, Recipe
 from kws_app.training.size import size_of
 
 RANK = 4
 STEP, CHUNK = 1, 64 * 10
 """Rows at once: a frame of one stream, and ten of 64."""
+LANES, CHUNK_STEPS = 64, 50
 BANDS = MfccSettings(winlen=0.025, winstep=0.01, numcep=32, nfilt=32, appendEnergy=False)
 
 
@@ -84,9 +89,32 @@ def files() -> None:
         print(f"{row} {cost:8.1f}")
 
 
+def learning() -> None:
+    """Learn from chunks of 64 lanes, multiplying by the whole matrices and by what is stored of them."""
+    print(f"{'units':>5} {'rank':>4} {'whole':>9} {'as stored':>9}   us a step, forward and back")
+    for units, rank in ((96, 16), (208, 40), (352, 64)):
+        cell = GhostRNN(2 * BANDS.numcep, units, phi="diagonal")
+        compress(cell, "U", MatrixSettings("shared", rank), gates=cell.gates)
+        x = torch.randn(CHUNK_STEPS, LANES, 2 * BANDS.numcep)
+        costs = microseconds(lambda cell=cell, x=x: _learn_whole(cell, x), lambda cell=cell, x=x: _learn(cell, x))
+        print(f"{units:5} {rank:4} {costs[0] / CHUNK_STEPS:9.1f} {costs[1] / CHUNK_STEPS:9.1f}")
+
+
+def _learn(cell: Cell, x: Tensor) -> None:
+    cell(x, torch.zeros(LANES, cell.state_size))[0].sum().backward()
+
+
+def _learn_whole(cell: Ghosts, x: Tensor) -> None:
+    U, Phi = (Whole, (cell.U,)), (Whole, (cell.Phi,))
+    with mock.patch("kws_app.training.cells.product_of", return_value=U):
+        cell.sequence(x, torch.zeros(LANES, cell.state_size), Phi, cell.b_phi, cell.phi).sum().backward()
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.manual_seed(0)
     products()
+    print()
+    learning()
     print()
     files()

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 from torch.nn.utils import parametrize
 
 from kws_app.training.activations import HARD_SIGMOID, HARD_TANH, LINEAR, SIGMOID, TANH, Activation
 from kws_app.training.compression import macs_of
+from kws_app.training.products import Stored, Whole, product_of
 from kws_app.training.sequence import FastGatedSequence, GatedSequence
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ class Cell(nn.Module):
                 outputs.append(y)
         return torch.stack(outputs), state
 
-    def sequence(self, x: Tensor, s: Tensor, Phi: Tensor, b_phi: Tensor, phi: Activation) -> Tensor:
+    def sequence(self, x: Tensor, s: Tensor, Phi: Stored, b_phi: Tensor, phi: Activation) -> Tensor:
         """``h`` ``(frames, batch, n)`` of a cell that may have ghosts, which ``Phi`` makes of the carried units."""
         raise NotImplementedError
 
@@ -168,15 +170,16 @@ class FastGRNN(Cell):
         h = self.sequence(x, state, *no_ghosts(x, self.state_size))
         return h, h[-1]
 
-    def sequence(self, x: Tensor, s: Tensor, Phi: Tensor, b_phi: Tensor, phi: Activation) -> Tensor:
-        activations = (self.sigmoid, self.tanh, phi)
-        own = self.U, self.b_z, self.b_h, *self.shares()
-        return FastGatedSequence.apply(x @ self.W.T, s, *own, Phi, b_phi, activations)
+    def sequence(self, x: Tensor, s: Tensor, Phi: Stored, b_phi: Tensor, phi: Activation) -> Tensor:
+        (U, U_stored), (ghosts, Phi_stored) = product_of(self, "U"), Phi
+        how = (self.sigmoid, self.tanh, phi), (U, ghosts)
+        own = self.b_z, self.b_h, *self.shares(), b_phi
+        return FastGatedSequence.apply(x @ self.W.T, s, *own, *how, *U_stored, *Phi_stored)
 
 
-def no_ghosts(x: Tensor, m: int) -> tuple[Tensor, Tensor, Activation]:
+def no_ghosts(x: Tensor, m: int) -> tuple[Stored, Tensor, Activation]:
     """A cheap operation that makes no unit of *m*: matrix, bias and activation."""
-    return x.new_empty(0, m), x.new_empty(0), LINEAR
+    return (Whole, (x.new_empty(0, m),)), x.new_empty(0), LINEAR
 
 
 def slow_gates(units: int, longest: float) -> Tensor:
@@ -224,9 +227,10 @@ class GRU(Cell):
         h = self.sequence(x, state, *no_ghosts(x, self.state_size))
         return h, h[-1]
 
-    def sequence(self, x: Tensor, s: Tensor, Phi: Tensor, b_phi: Tensor, phi: Activation) -> Tensor:
-        activations = (self.sigmoid, self.tanh, phi)
-        return GatedSequence.apply(x @ self.W.T + self.b, s, self.U, self.b_c, Phi, b_phi, activations)
+    def sequence(self, x: Tensor, s: Tensor, Phi: Stored, b_phi: Tensor, phi: Activation) -> Tensor:
+        (U, U_stored), (ghosts, Phi_stored) = product_of(self, "U"), Phi
+        how = (self.sigmoid, self.tanh, phi), (U, ghosts)
+        return GatedSequence.apply(linear(x, self.W, self.b), s, self.b_c, b_phi, *how, *U_stored, *Phi_stored)
 
 
 class LSTM(Cell):

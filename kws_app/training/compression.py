@@ -1,8 +1,8 @@
 """Smaller matrices for any cell: low-rank factors, factors that gates share, Toeplitz-like structure.
 
 Each form is a parametrization in torch's sense: it makes the whole matrix of what is stored, as often as a cell reads
-the matrix, and what is to be stored of a whole matrix, as the start and whenever one is assigned. Cells multiply by the
-whole matrix: at these sizes that is as fast as by the factors, and for Toeplitz-like ones faster than by FFT
+the matrix, and what is to be stored of a whole matrix, as the start and whenever one is assigned. A cell multiplies by
+the whole matrix, where ``products.py`` knows nothing quicker: for Toeplitz-like ones FFT is slower
 (``benchmarks/forms.py``). A model file has what is stored.
 
 Sources: low-rank factors as in FastGRNN (arXiv 1901.02358, eq. 7), factors that gates share and the structured matrices

@@ -24,6 +24,7 @@ from torch.nn.utils import parametrize
 from kws_app.training.activations import CHEAP
 from kws_app.training.cells import GRU, Cell, FastGRNN
 from kws_app.training.compression import Diagonal, macs_of
+from kws_app.training.products import product_of
 
 
 class Ghosts(Cell):
@@ -49,7 +50,7 @@ class Ghosts(Cell):
             parametrize.register_parametrization(self, "Phi", Diagonal())
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        h = self.sequence(x, state, self.Phi, self.b_phi, self.phi)
+        h = self.sequence(x, state, product_of(self, "Phi"), self.b_phi, self.phi)
         return h, h[-1, :, : self.state_size]
 
     def whole(self, s: Tensor) -> Tensor:

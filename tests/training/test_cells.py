@@ -10,7 +10,9 @@ torch = pytest.importorskip("torch", reason="the training extra is not installed
 
 from kws_app.training.activations import CHEAP, HARD_SIGMOID, HARD_TANH, SIGMOID, TANH, Activation  # noqa: E402
 from kws_app.training.cells import GRU, LSTM, RNN, Cell, FastGRNN, FastRNN  # noqa: E402
+from kws_app.training.compression import MatrixSettings, compress  # noqa: E402
 from kws_app.training.ghost import GhostFastGRNN, GhostRNN  # noqa: E402
+from kws_app.training.products import Diagonals, Factors, Whole, product_of  # noqa: E402
 from kws_app.training.sequence import FastGatedSequence, GatedSequence  # noqa: E402
 
 CELLS = {
@@ -32,10 +34,21 @@ CELLS = {
     "GhostRNN, piecewise linear": lambda: GhostRNN(5, 8, piecewise_linear=True),
     "GhostFastGRNN": lambda: GhostFastGRNN(5, 8),
     "GhostFastGRNN, diagonal": lambda: GhostFastGRNN(5, 8, phi="diagonal"),
+    "GRU, low rank": lambda: low_rank(GRU(5, 8)),
+    "GhostRNN, low rank and diagonal": lambda: low_rank(GhostRNN(5, 8, r=4, phi="diagonal")),
+    "FastGRNN, low rank": lambda: low_rank(FastGRNN(5, 8)),
+    "GhostFastGRNN, low rank": lambda: low_rank(GhostFastGRNN(5, 8)),
 }
 ACTIVATIONS = (SIGMOID, HARD_SIGMOID, HARD_TANH, *CHEAP.values())
 
 WITH_EVERY_CELL = pytest.mark.parametrize("name", CELLS)
+
+
+def low_rank(cell: Cell) -> Cell:
+    """*cell*, its ``U`` in factors that all gates share, so few that a loop multiplies by them."""
+    compress(cell, "U", MatrixSettings("shared", 1), gates=cell.gates)
+    assert product_of(cell, "U")[0] is Factors
+    return cell
 
 
 def made(name: str) -> Cell:
@@ -102,21 +115,31 @@ def test_the_state_behind_open_gates_grows_with_the_stream_unless_it_is_bounded(
     assert last == pytest.approx(1.0 if bounded else 1000 * torch.sigmoid(cell.nu).item(), rel=1e-3)
 
 
-@pytest.mark.parametrize("ghosts", [0, 3])
+@pytest.mark.parametrize(
+    ("ghosts", "kinds", "stored"),
+    [
+        (0, (Whole, Whole), lambda rows: [(rows, 3), (0, 3)]),
+        (3, (Whole, Whole), lambda rows: [(rows, 6), (3, 3)]),
+        (6, (Factors, Diagonals), lambda rows: [(rows, 2), (2, 9), (2, 3)]),
+    ],
+)
 @pytest.mark.parametrize(
     ("sequence", "rows", "vectors"), [(GatedSequence, 9, [(3,)]), (FastGatedSequence, 3, [(3,), (3,), (), (), ()])]
 )
 def test_the_written_out_backward_pass_is_the_numerical_derivative(
-    sequence: Any, rows: int, vectors: list[tuple[int, ...]], ghosts: int
+    sequence: Any, rows: int, vectors: list[tuple[int, ...]], ghosts: int, kinds: Any, stored: Any
 ) -> None:
     """Frames 4, lanes 2, intrinsic units 3; weights are small and all frames weigh alike: nothing is shortened."""
     torch.manual_seed(1)
-    shapes = ((4, 2, rows), (2, 3), (rows, 3 + ghosts), *vectors, (ghosts, 3), (ghosts,))
+    shapes = ((4, 2, rows), (2, 3), *vectors, (ghosts,), *stored(rows))
     inputs = [(torch.randn(shape, dtype=torch.double) / 4).requires_grad_() for shape in shapes]
+    others = 3 + len(vectors)
 
-    assert torch.autograd.gradcheck(
-        lambda *tensors: sequence.apply(*tensors, (SIGMOID, TANH, TANH)).sum((0, 1)).sin(), inputs
-    )
+    def outputs(*tensors: torch.Tensor) -> torch.Tensor:
+        how = (SIGMOID, TANH, TANH), kinds
+        return sequence.apply(*tensors[:others], *how, *tensors[others:]).sum((0, 1)).sin()
+
+    assert torch.autograd.gradcheck(outputs, inputs)
 
 
 @pytest.mark.parametrize("name", ["GhostRNN", "FastGRNN"])
