@@ -71,11 +71,13 @@ def run(args: argparse.Namespace) -> int:
     recipe = read_recipe(args.recipe)
     _refuse(args.release, args.out)
     listed = {s.clip: s for name in args.table or ["validated"] for s in read_table(args.release, name)}
-    sentences = without_keywords(listed.values(), recipe)
-    logger.info("%d clips, %d of them hold a keyword", len(listed), len(listed) - len(sentences))
+    with_text = [sentence for sentence in listed.values() if letters(sentence.text)]
+    sentences = without_keywords(with_text, recipe)
+    untold, spoken = len(listed) - len(with_text), len(with_text) - len(sentences)
+    logger.info("%d clips; %d of them hold a keyword, %d have no text that would say so", len(listed), spoken, untold)
     partial = args.out.with_name(f"{args.out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    languages = {spoken.language for spoken in recipe.keywords.values()}
+    languages = {keyword.language for keyword in recipe.keywords.values()}
     source = "/".join(("Common Voice", *args.release.resolve().parts[-2:]))
     folders = {side: BackgroundFolder(partial / side, languages, source, "CC0-1.0") for side in SIDES}
     skipped = take(sentences, folders, args)
@@ -84,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     partial.replace(args.out)
     for side, folder in folders.items():
         print(f"{args.out / side}: {folder.hours:.2f} h of {len(folder.speakers)} speakers")
-    print(f"left out: {len(listed) - len(sentences)} clips with a keyword, {skipped} silent or unreadable")
+    print(f"left out: {spoken} clips with a keyword, {untold} without a text, {skipped} silent or unreadable")
     return 0
 
 
@@ -138,9 +140,9 @@ def read_table(release: Path, name: str) -> Iterator[ReadSentence]:
 
 
 def without_keywords(sentences: Iterable[ReadSentence], recipe: Recipe) -> list[ReadSentence]:
-    """Those with a text that holds no keyword, whatever stands between its letters."""
+    """Those whose text holds no keyword, whatever stands between its letters."""
     phrases = [letters(spoken.phrase or keyword) for keyword, spoken in recipe.keywords.items()]
-    return [s for s in sentences if (text := letters(s.text)) and not any(phrase in text for phrase in phrases)]
+    return [s for s in sentences if not any(phrase in letters(s.text) for phrase in phrases)]
 
 
 def letters(text: str) -> str:

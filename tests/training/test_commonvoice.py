@@ -106,6 +106,7 @@ def test_keywords_silence_and_what_cannot_be_read_are_left_out_with_a_count(
     lines[1] = lines[1].replace("The birch", "His home computers and")
     lines[2] = lines[2].replace("The birch", "A smart-mirror")
     lines[3] = lines[3].replace("The birch", '"A single quote')
+    lines[4] = lines[4].replace("The birch canoe slid on the smooth planks.", "...")
     clip(release / "clips" / "common_voice_en_10.mp3", volume=1e-5)
     (release / "clips" / "common_voice_en_11.mp3").write_bytes(b"no recording")
     (release / "clips" / "common_voice_en_12.mp3").unlink()
@@ -114,11 +115,12 @@ def test_keywords_silence_and_what_cannot_be_read_are_left_out_with_a_count(
 
     assert make(release, tmp_path / "crowd", "--held-out", "0") == 0
 
-    assert capsys.readouterr().out.endswith("left out: 2 clips with a keyword, 4 silent or unreadable\n")
+    left_out = "left out: 2 clips with a keyword, 1 without a text, 4 silent or unreadable\n"
+    assert capsys.readouterr().out.endswith(left_out)
     for name in ("10", "11", "12", "13"):
         assert f"common_voice_en_{name}.mp3" in caplog.text
     kept = {row["source_id"] for row in table(tmp_path / "crowd" / "train" / "transcripts.tsv")}
-    assert len(kept) == 174
+    assert len(kept) == 173
     assert "common_voice_en_2.mp3" in kept
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 onnx = pytest.importorskip("onnx", reason="the training extra is not installed")
 
 from kws_app.cli.main import main  # noqa: E402
+from kws_app.detector import Detector  # noqa: E402
 from kws_app.model.stepper import load_model  # noqa: E402
 from tests.conftest import ROOT  # noqa: E402
 
@@ -25,6 +27,15 @@ def test_a_command_model_hears_the_ten_words_at_thresholds_that_were_measured(pa
     assert all(
         card.measured[word]["threshold"] == card.keywords[n].thresholds["balanced"] for n, word in enumerate(WORDS)
     )
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_a_command_model_hears_ten_strangers_say_one_word_each(path: Path) -> None:
+    said, _ = soundfile.read(ROOT / "examples" / "commands.flac", dtype="int16")
+
+    heard = Detector(WORDS, model=path).push(said)
+
+    assert [detection.keyword for detection in heard] == WORDS
 
 
 def test_the_command_model_has_no_more_than_48_kilobytes() -> None:
