@@ -36,6 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--work", type=Path, metavar="DIR", help="folder of this run; trained networks are kept there")
     group.add_argument("--recipe", default=COMPARISON, help="what all rows have in common (default comparison)")
     group.add_argument(
+        "--clips",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="further clips of Speech Commands to learn from, WORD/SPEAKER_nohash_N.wav: the whole corpus, or a part",
+    )
+    group.add_argument(
         "--synthetic", type=Path, action="append", default=[], metavar="DIR", help="folders of kws-train synthesize"
     )
     group.add_argument("--teachers", type=Path, metavar="DIR", help="folder of the recipe's teachers (default --work)")
@@ -70,7 +78,8 @@ def run(args: argparse.Namespace) -> int:
 
     torch.set_num_threads(args.threads)
     recipe = shortened(read_clip_recipe(args.recipe), examples=args.examples, updates=args.updates)
-    is_whole = args.recipe == COMPARISON and args.examples is None and args.updates is None
+    shared = not (args.clips or args.synthetic) and args.examples is None and args.updates is None
+    is_whole = args.recipe == COMPARISON and shared
     page = args.page or (PAGE if is_whole else None)  # what was only tried joins no table by itself
     if page is not None:
         remembered(_figures(page), ROWS)  # damaged ones are refused before hours of training
@@ -85,7 +94,8 @@ def run(args: argparse.Namespace) -> int:
         folder = args.teachers or args.work
         teachers = [trained(entrant, folder) for entrant in teachers_of(recipe, folder)]
         device = torch.device(args.device)
-        material = gather(recipe, args.data, device, synthetic=args.synthetic, teachers=teachers)
+        more = {"clips": args.clips, "synthetic": args.synthetic}
+        material = gather(recipe, args.data, device, **more, teachers=teachers)
         (args.work / "corpus.json").write_text(json.dumps(material.corpus), encoding="utf-8")
         deadline = began + args.seconds
         failed = train_all(missing, material, args.work, side_by_side=args.side_by_side, deadline=deadline)

@@ -19,10 +19,19 @@ from kws_app.errors import ConfigError, Fault
 from kws_app.training.checkpoint import write
 from kws_app.training.data import rows
 from kws_app.training.network import Front, Network
-from kws_app.training.speechcommands.clips import Clips, joined, noise, read_noise, read_split, read_synthetic
+from kws_app.training.speechcommands.clips import (
+    Clips,
+    joined,
+    noise,
+    read_clips,
+    read_noise,
+    read_split,
+    read_synthetic,
+)
 from kws_app.training.speechcommands.course import Course, Entrant
 from kws_app.training.speechcommands.examples import ExampleMaker, Examples
 from kws_app.training.speechcommands.judge import accuracy
+from kws_app.training.speechcommands.official import further_clips, speaker_of
 from kws_app.training.speechcommands.recipe import ClipRecipe
 from kws_app.training.speechcommands.rows import ROWS, SEEDS, Row
 from kws_app.training.speechcommands.teachers import taught
@@ -50,37 +59,36 @@ def gather(
     folder: Path,
     device: torch.device,
     *,
+    clips: Sequence[Path] = (),
     synthetic: Sequence[Path] = (),
     teachers: Sequence[Network] = (),
 ) -> Material:
     """Decode the folder's recordings and make the examples; what *teachers* say of one is its target.
 
-    Words of the folders *synthetic*, which ``kws-train synthesize`` wrote, join the recordings.
+    Clips of the folders *clips*, which are the corpus's as it is published, and words of the folders *synthetic*,
+    which ``kws-train synthesize`` wrote, join the recordings.
     """
     corpus, keywords = folder / "speech_commands", tuple(recipe.keywords)
+    listed = list(rows(corpus / "manifest.tsv"))
+    more = further_clips(clips, listed) if clips else []
     train, dev = (read_split(corpus, split, keywords) for split in ("train", "dev"))
+    if more:
+        train = joined(train, read_clips(more, keywords))
     others = [read_synthetic(path, keywords) for path in synthetic]
     further, unreadable = read_noise(sorted((folder / "background" / "train" / "noise").glob("*.*")))
     skipped = sorted({*train.skipped, *dev.skipped, *unreadable, *(why for clips in others for why in clips.skipped)})
     print(f"{len(train)} clips to learn from, {len(dev)} to judge on; {len(skipped)} files were skipped", flush=True)
-    maker = ExampleMaker(
-        recipe,
-        train,
-        [*noise(corpus, "train")[0], *further],
-        device,
-        synthetic=reduce(joined, others) if others else None,
-    )
+    beds, spoken = [*noise(corpus, "train")[0], *further], reduce(joined, others) if others else None
+    maker = ExampleMaker(recipe, train, beds, device, synthetic=spoken)
     examples = maker.make(recipe.course.examples)
     if teachers:
         examples = taught(examples, maker.front, teachers, recipe.scored_steps)
     print(f"{len(examples)} examples", flush=True)
-    listed = rows(corpus / "manifest.tsv")
     speakers = {
         row["speaker"] for row in listed if row["path"].startswith("train/") and not row["word"].startswith("_")
-    }
+    } | {speaker_of(path) for path, _ in more}
     hours = round(len(train) * train.samples.shape[1] / RATE / 3600, 2)
-    known = {"hours": hours, "speakers": len(speakers), "skipped": skipped}
-    return Material(examples, dev, maker.front, known)
+    return Material(examples, dev, maker.front, {"hours": hours, "speakers": len(speakers), "skipped": skipped})
 
 
 def entrants(recipe: ClipRecipe, named: Mapping[str, Row], seeds: Sequence[int]) -> list[Entrant]:
