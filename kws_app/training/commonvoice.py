@@ -71,9 +71,7 @@ def run(args: argparse.Namespace) -> int:
     recipe = read_recipe(args.recipe)
     _refuse(args.release, args.out)
     listed = {s.clip: s for name in args.table or ["validated"] for s in read_table(args.release, name)}
-    with_text = [sentence for sentence in listed.values() if letters(sentence.text)]
-    sentences = without_keywords(with_text, recipe)
-    untold, spoken = len(listed) - len(with_text), len(with_text) - len(sentences)
+    sentences, spoken, untold = without_keywords(listed.values(), recipe)
     logger.info("%d clips; %d of them hold a keyword, %d have no text that would say so", len(listed), spoken, untold)
     partial = args.out.with_name(f"{args.out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -139,10 +137,19 @@ def read_table(release: Path, name: str) -> Iterator[ReadSentence]:
             raise ConfigError(Fault(str(path), rows.line_num, "", message)) from error
 
 
-def without_keywords(sentences: Iterable[ReadSentence], recipe: Recipe) -> list[ReadSentence]:
-    """Those whose text holds no keyword, whatever stands between its letters."""
-    phrases = [letters(spoken.phrase or keyword) for keyword, spoken in recipe.keywords.items()]
-    return [s for s in sentences if not any(phrase in letters(s.text) for phrase in phrases)]
+def without_keywords(sentences: Iterable[ReadSentence], recipe: Recipe) -> tuple[list[ReadSentence], int, int]:
+    """Those whose text holds no keyword, whatever stands between its letters; how many hold one, or have no text."""
+    phrases = [letters(how.phrase or keyword) for keyword, how in recipe.keywords.items()]
+    kept, spoken, untold = [], 0, 0
+    for sentence in sentences:
+        text = letters(sentence.text)
+        if not text:
+            untold += 1
+        elif any(phrase in text for phrase in phrases):
+            spoken += 1
+        else:
+            kept.append(sentence)
+    return kept, spoken, untold
 
 
 def letters(text: str) -> str:

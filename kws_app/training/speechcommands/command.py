@@ -94,8 +94,7 @@ def run(args: argparse.Namespace) -> int:
         folder = args.teachers or args.work
         teachers = [trained(entrant, folder) for entrant in teachers_of(recipe, folder)]
         device = torch.device(args.device)
-        more = {"clips": args.clips, "synthetic": args.synthetic}
-        material = gather(recipe, args.data, device, **more, teachers=teachers)
+        material = gather(recipe, args.data, device, clips=args.clips, synthetic=args.synthetic, teachers=teachers)
         (args.work / "corpus.json").write_text(json.dumps(material.corpus), encoding="utf-8")
         deadline = began + args.seconds
         failed = train_all(missing, material, args.work, side_by_side=args.side_by_side, deadline=deadline)
