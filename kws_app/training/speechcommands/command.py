@@ -46,7 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--synthetic", type=Path, action="append", default=[], metavar="DIR", help="folders of kws-train synthesize"
     )
-    group.add_argument("--teachers", type=Path, metavar="DIR", help="folder of the recipe's teachers (default --work)")
+    group.add_argument(
+        "--teachers",
+        type=Path,
+        metavar="DIR",
+        help="folder of the recipe's teachers and of what it starts from (default --work)",
+    )
     group.add_argument("--rows", nargs="+", metavar="ROW", default=COMPARED, help=f"of {', '.join(ROWS)}")
     group.add_argument("--seeds", type=int, nargs="+", metavar="N", default=list(SEEDS), help="default 0 1 2")
     group.add_argument("--examples", type=int, metavar="N", help="instead of the recipe's")
@@ -70,13 +75,10 @@ def run(args: argparse.Namespace) -> int:
     faults += [Fault(f"--{name}", None, "", "is needed") for name in ("data", "work") if getattr(args, name) is None]
     if faults:
         raise ConfigError(*faults)
-    import torch
-
     from kws_app.training.speechcommands.recipe import read_clip_recipe, shortened
-    from kws_app.training.speechcommands.results import remembered, require_recipe, trained
-    from kws_app.training.speechcommands.table import entrants, gather, kept, teachers_of, train_all
+    from kws_app.training.speechcommands.results import remembered, require_recipe
+    from kws_app.training.speechcommands.table import entrants, kept
 
-    torch.set_num_threads(args.threads)
     recipe = shortened(read_clip_recipe(args.recipe), examples=args.examples, updates=args.updates)
     shared = not (args.clips or args.synthetic) and args.examples is None and args.updates is None
     is_whole = args.recipe == COMPARISON and shared
@@ -89,19 +91,35 @@ def run(args: argparse.Namespace) -> int:
     for entrant in wanted:
         if entrant not in missing:
             require_recipe(entrant, args.work)
-    failed: list[str] = []
-    if missing:
-        folder = args.teachers or args.work
-        teachers = [trained(entrant, folder) for entrant in teachers_of(recipe, folder)]
-        device = torch.device(args.device)
-        material = gather(recipe, args.data, device, clips=args.clips, synthetic=args.synthetic, teachers=teachers)
-        (args.work / "corpus.json").write_text(json.dumps(material.corpus), encoding="utf-8")
-        deadline = began + args.seconds
-        failed = train_all(missing, material, args.work, side_by_side=args.side_by_side, deadline=deadline)
+    failed = _train(recipe, missing, args, deadline=began + args.seconds) if missing else []
     left = [entrant.name for entrant in missing if not kept(entrant, args.work).exists()]
     print(f"{len(wanted) - len(left)} of {len(wanted)} networks are trained")
     report(recipe, args.data, args.work, page)
     return 1 if failed else 0
+
+
+def _train(recipe: ClipRecipe, missing: Sequence[Entrant], args: argparse.Namespace, *, deadline: float) -> list[str]:
+    """Train what is *missing*, until *deadline* on the monotonic clock; returns who could not be trained."""
+    import torch
+
+    from kws_app.training.speechcommands.results import trained
+    from kws_app.training.speechcommands.table import gather, start_of, teachers_of, train_all
+
+    torch.set_num_threads(args.threads)
+    folder = args.teachers or args.work
+    teachers = [trained(entrant, folder) for entrant in teachers_of(recipe, folder)]
+    first = start_of(recipe, folder, missing)
+    material = gather(
+        recipe,
+        args.data,
+        torch.device(args.device),
+        clips=args.clips,
+        synthetic=args.synthetic,
+        teachers=teachers,
+        start=trained(first, folder) if first is not None else None,
+    )
+    (args.work / "corpus.json").write_text(json.dumps(material.corpus), encoding="utf-8")
+    return train_all(missing, material, args.work, side_by_side=args.side_by_side, deadline=deadline)
 
 
 def report(recipe: ClipRecipe, data: Path, work: Path, page: Path | None) -> None:

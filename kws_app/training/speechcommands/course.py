@@ -59,14 +59,19 @@ class Course:
         examples: what it learns from.
         front: what the examples were made with.
         folder: where the checkpoint is, or will be.
+        start: whose weights it begins with; none for those of its seed.
     """
 
-    def __init__(self, entrant: Entrant, examples: Examples, front: Front, folder: Path) -> None:
+    def __init__(
+        self, entrant: Entrant, examples: Examples, front: Front, folder: Path, *, start: Network | None = None
+    ) -> None:
         self.entrant = entrant
         self._examples, self._device = examples, examples.x.device
         self._path = folder / f"{entrant.name}.checkpoint.pt"
         course = entrant.recipe.course
         self.network = entrant.network()
+        if start is not None:
+            self.network.start_from(start)
         self.network.front.load_state_dict(front.state_dict())
         self.network.to(self._device)
         self._threshold = HardThreshold(self.network)

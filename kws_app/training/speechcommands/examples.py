@@ -46,7 +46,10 @@ class Examples:
 
 
 class ExampleMaker:
-    """Varies clips, of which some may be *synthetic*. All networks that learn from these begin with its ``front``."""
+    """Varies clips, of which some may be *synthetic*. All networks that learn from these begin with its ``front``.
+
+    That is the *front* given, or one measured on the clips.
+    """
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class ExampleMaker:
         device: torch.device,
         *,
         synthetic: Clips | None = None,
+        front: Front | None = None,
     ) -> None:
         self._recipe, self._device = recipe, device
         keywords = tuple(recipe.keywords)
@@ -75,7 +79,10 @@ class ExampleMaker:
         self._mfcc = BatchMfcc(recipe.features, device)
         self._generator = torch.Generator().manual_seed(recipe.seed)
         self.front = Front(recipe.features, recipe.network).to(device)
-        self._measure()
+        if front is None:
+            self._measure()
+        else:
+            self.front.load_state_dict(front.state_dict())
 
     def make(self, count: int) -> Examples:
         """So many examples; those that begin no stream find the level of another clip before them."""

@@ -50,6 +50,11 @@ class CourseSettings:
     teachers: tuple[str, ...] = setting(
         (), help="networks of a finished run, as row.seed, whose mean answer is learnt instead of the label"
     )
+    start_from: str = setting(
+        "",
+        help="network of a finished run, as row.seed, whose weights are begun with, as near as this one stores them; "
+        "of the same units, ghosts aside",
+    )
     scored_seconds: float = setting(0.3, between=(0.01, 1), help="the end of a clip over which its score is the mean")
 
 
@@ -75,6 +80,8 @@ class ClipRecipe:
     def digest(self) -> str:
         """Of all that the weights depend on."""
         said = {name: asdict(getattr(self, name)) for name in ("features", "network", "variation", "course")}
+        if not self.course.start_from:  # a setting younger than many a run: those without it are what they were
+            del said["course"]["start_from"]
         text = json.dumps([said, self.seed, list(self.keywords)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -18,7 +18,7 @@ from kws_app.arrays import RATE
 from kws_app.errors import ConfigError, Fault
 from kws_app.training.checkpoint import write
 from kws_app.training.data import rows
-from kws_app.training.network import Front, Network
+from kws_app.training.network import WITHOUT_GHOSTS, Front, Network
 from kws_app.training.speechcommands.clips import (
     Clips,
     joined,
@@ -46,12 +46,17 @@ SAVED_EVERY = 500
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What all learn from, what they are judged on, what they begin with, and what a card says of the recordings."""
+    """What all learn from, what they are judged on, what they begin with, and what a card says of the recordings.
+
+    Attributes:
+        start: the network whose weights all begin with, if there is one.
+    """
 
     examples: Examples
     dev: Clips
     front: Front
     corpus: dict[str, Any]
+    start: Network | None = None
 
 
 def gather(
@@ -62,11 +67,13 @@ def gather(
     clips: Sequence[Path] = (),
     synthetic: Sequence[Path] = (),
     teachers: Sequence[Network] = (),
+    start: Network | None = None,
 ) -> Material:
     """Decode the folder's recordings and make the examples; what *teachers* say of one is its target.
 
     Clips of the folders *clips*, which are the corpus's as it is published, and words of the folders *synthetic*,
-    which ``kws-train synthesize`` wrote, join the recordings.
+    which ``kws-train synthesize`` wrote, join the recordings. They are normalised as the network *start* was, if there
+    is one.
     """
     corpus, keywords = folder / "speech_commands", tuple(recipe.keywords)
     listed = list(rows(corpus / "manifest.tsv"))
@@ -79,7 +86,8 @@ def gather(
     skipped = sorted({*train.skipped, *dev.skipped, *unreadable, *(why for clips in others for why in clips.skipped)})
     print(f"{len(train)} clips to learn from, {len(dev)} to judge on; {len(skipped)} files were skipped", flush=True)
     beds, spoken = [*noise(corpus, "train")[0], *further], reduce(joined, others) if others else None
-    maker = ExampleMaker(recipe, train, beds, device, synthetic=spoken)
+    front = start.front if start is not None else None
+    maker = ExampleMaker(recipe, train, beds, device, synthetic=spoken, front=front)
     examples = maker.make(recipe.course.examples)
     if teachers:
         examples = taught(examples, maker.front, teachers, recipe.scored_steps)
@@ -88,7 +96,8 @@ def gather(
         row["speaker"] for row in listed if row["path"].startswith("train/") and not row["word"].startswith("_")
     } | {speaker_of(path) for path, _ in more}
     hours = round(len(train) * train.samples.shape[1] / RATE / 3600, 2)
-    return Material(examples, dev, maker.front, {"hours": hours, "speakers": len(speakers), "skipped": skipped})
+    facts = {"hours": hours, "speakers": len(speakers), "skipped": skipped}
+    return Material(examples, dev, maker.front, facts, start)
 
 
 def entrants(recipe: ClipRecipe, named: Mapping[str, Row], seeds: Sequence[int]) -> list[Entrant]:
@@ -111,12 +120,41 @@ def teachers_of(recipe: ClipRecipe, work: Path) -> list[Entrant]:
     Raises:
         ConfigError: every name that is none of one.
     """
-    there = {entrant.name: entrant for entrant in all_kept(recipe, work)}
-    why = f"is not trained in {work}; there are: {', '.join(there) or 'none'}"
-    faults = [Fault("course.teachers", None, name, why) for name in recipe.course.teachers if name not in there]
+    return _trained_before(recipe, work, "course.teachers", recipe.course.teachers)
+
+
+def start_of(recipe: ClipRecipe, work: Path, learners: Iterable[Entrant]) -> Entrant | None:
+    """The trained network of the folder *work* that the recipe says its *learners* begin with, if it names one.
+
+    Raises:
+        ConfigError: there is none of that name, or more sets it apart from a learner than how matrices are stored and
+            that only the learner has ghosts.
+    """
+    if not recipe.course.start_from:
+        return None
+    (start,) = _trained_before(recipe, work, "course.start_from", [recipe.course.start_from])
+    theirs, faults = start.recipe.network, []
+    for learner in learners:
+        ours = learner.recipe.network
+        if theirs.cell == WITHOUT_GHOSTS.get(ours.cell):
+            ours = ours.without_ghosts()
+        faults += [
+            Fault("course.start_from", None, start.name, f"has {key} {getattr(theirs, key)}, {learner.key} {wanted}")
+            for key in ("cell", "hidden", "layers")
+            if getattr(theirs, key) != (wanted := getattr(ours, key))
+        ]
     if faults:
         raise ConfigError(*faults)
-    return [there[name] for name in recipe.course.teachers]
+    return start
+
+
+def _trained_before(recipe: ClipRecipe, work: Path, setting: str, names: Sequence[str]) -> list[Entrant]:
+    there = {entrant.name: entrant for entrant in all_kept(recipe, work)}
+    why = f"is not trained in {work}; there are: {', '.join(there) or 'none'}"
+    faults = [Fault(setting, None, name, why) for name in names if name not in there]
+    if faults:
+        raise ConfigError(*faults)
+    return [there[name] for name in names]
 
 
 def train_all(
@@ -129,7 +167,7 @@ def train_all(
     queue, active, failed = deque(waiting), [], []
     while (queue or active) and time.monotonic() < deadline:
         while queue and len(active) < side_by_side:
-            active.append(Course(queue.popleft(), material.examples, material.front, work))
+            active.append(Course(queue.popleft(), material.examples, material.front, work, start=material.start))
         ready = [course for course in active if course.is_ready]
         if not ready:
             time.sleep(0.0002)

@@ -13,10 +13,11 @@ from kws_app.errors import ConfigError  # noqa: E402
 from kws_app.training.cli import main  # noqa: E402
 from kws_app.training.network import Front  # noqa: E402
 from kws_app.training.recipe import recipe_text  # noqa: E402
+from kws_app.training.speechcommands.course import Course  # noqa: E402
 from kws_app.training.speechcommands.judge import clip_scores, step_features  # noqa: E402
 from kws_app.training.speechcommands.recipe import ClipRecipe  # noqa: E402
 from kws_app.training.speechcommands.rows import ROWS  # noqa: E402
-from kws_app.training.speechcommands.table import Material, entrants, gather, teachers_of  # noqa: E402
+from kws_app.training.speechcommands.table import Material, entrants, gather, start_of, teachers_of  # noqa: E402
 from kws_app.training.speechcommands.teachers import taught  # noqa: E402
 from tests.training.speechcommands.corpus import recipe, write_corpus  # noqa: E402
 
@@ -77,3 +78,53 @@ def test_a_teacher_that_is_not_trained_is_named_with_those_that_are(tmp_path: Pa
 
     with pytest.raises(ConfigError, match=rf"course.teachers: {name}: is not trained in .*; there are: gru-77.0"):
         teachers_of(replace(recipe(), course=replace(recipe().course, teachers=(name,))), tmp_path)
+
+
+def starting_from(name: str) -> ClipRecipe:
+    return replace(recipe(), course=replace(recipe().course, start_from=name))
+
+
+def test_a_network_begins_as_another_ended(tmp_path: Path) -> None:
+    trained = entrants(recipe(), {"gru-50": ROWS["gru-50"]}, [1])[0].network()
+    trained.front.load_state_dict(front(recipe(), mean=-1.0, deviation=4.0).state_dict())
+    pupil = entrants(recipe(), {"ghost2-100": ROWS["ghost2-100"]}, [0])[0]
+    data = write_corpus(tmp_path / "data", clips=1)
+
+    material = gather(recipe(), data, torch.device("cpu"), start=trained)
+    begun = Course(pupil, material.examples, material.front, tmp_path, start=material.start).network
+
+    features = step_features(recipe(), material.dev.samples[:5])
+    scored = [clip_scores(network, features, recipe().scored_steps) for network in (trained, begun)]
+    torch.testing.assert_close(scored[1], scored[0])
+
+
+def test_the_command_goes_on_from_a_network_of_a_run_before_it(tmp_path: Path) -> None:
+    data, page, short = write_corpus(tmp_path / "data"), tmp_path / "page.md", ["--examples", "64", "--updates", "1"]
+    common = ["report", "speech-commands", "--data", str(data), "--page", str(page), "--seeds", "0", *short]
+    comparison, _ = recipe_text("comparison", "kws_app.training.speechcommands")
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(comparison + "  start_from: gru-50.0\n  rate: [0, 0]\n", encoding="utf-8")
+    assert main([*common, "--rows", "gru-50", "--work", str(tmp_path / "first")]) == 0
+
+    goes_on = ["--recipe", str(mine), "--teachers", str(tmp_path / "first"), "--work", str(tmp_path / "second")]
+    assert main([*common, "--rows", "ghost2-100", *goes_on]) == 0
+
+    begun, ended = (
+        torch.load(tmp_path / run, weights_only=True)["network"]["cells.0.W"]
+        for run in ("first/gru-50.0.pt", "second/ghost2-100.0.pt")
+    )
+    torch.testing.assert_close(ended, begun)
+
+
+def test_a_network_of_other_units_is_no_beginning(tmp_path: Path) -> None:
+    for there in ("gru-77.0.pt", "lstm-100.0.pt"):
+        (tmp_path / there).touch()
+    pupils = entrants(recipe(), {"ghost2-100": ROWS["ghost2-100"]}, [0])
+
+    with pytest.raises(ConfigError, match=r"course.start_from: gru-77.0: has hidden 77, ghost2-100 50$"):
+        start_of(starting_from("gru-77.0"), tmp_path, pupils)
+    with pytest.raises(ConfigError) as refused:
+        start_of(starting_from("lstm-100.0"), tmp_path, pupils)
+    assert len(refused.value.faults) == 2, "its cell and its layers"
+    with pytest.raises(ConfigError, match=r"course.start_from: gru-78.0: is not trained in .*; there are: gru-77.0, "):
+        start_of(starting_from("gru-78.0"), tmp_path, pupils)
