@@ -60,7 +60,7 @@ def to_start_from(path: Path, source: Recipe, recipe: Recipe) -> Network:
     """
     if not path.exists():
         raise ConfigError(Fault(str(path), None, "", "no such file; kws-train train writes it"))
-    free = {f"network.{key}" for key in ("W", "U", "top", "across_layers", "piecewise_linear")}
+    free = {f"network.{key}" for key in ("W", "U", "top", "across_layers", "piecewise_linear", "phases")}
     if source.network.cell == WITHOUT_GHOSTS.get(recipe.network.cell):
         recipe = replace(recipe, name=f"{recipe.name} without ghosts", network=recipe.network.without_ghosts())
         free |= {f"network.{key}" for key in ("ratio", "phi", "phi_activation")}

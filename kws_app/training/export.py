@@ -23,6 +23,7 @@ from kws_app.training.cells import Cell
 from kws_app.training.cellsteps import cell_step
 from kws_app.training.graph import Graph
 from kws_app.training.network import CLAMP, Front, Network
+from kws_app.training.phases import phase_scores
 from kws_app.training.quantize import quantized
 from kws_app.wholefile import whole
 
@@ -35,29 +36,22 @@ INT8_TOLERANCE = 0.02  # mean absolute difference of scores, int8 against float 
 
 def step_graph(network: Network, card: Card, *, int8: bool = True) -> bytes:
     """The network's step as a serialised ONNX model with *card* in its metadata."""
-    graph = Graph(int8=int8)
-    states = graph.split("state", network.parts)
-    x, level = _front(graph, network.front, "features", states[0])
-    lasts = [level]
-    for layer, (cell, state) in enumerate(zip(network.cells, states[1:], strict=True)):
-        assert isinstance(cell, Cell)
-        x, last = cell_step(graph, cell, x, state)
-        lasts.append(last)
-        P = network.projection(layer)
-        x = x if P is None else graph.linear(x, P)
-    graph.add("Concat", *lasts, name="next_state", axis=1)
-    keywords = _scores(graph, network, x)
+    graph, phases, coefficients = Graph(int8=int8), network.settings.phases, network.front.bands.shape[0]
+    if phases == 1:
+        logits, carried = _step(graph, network, "features", "state")
+        graph.add("Concat", *carried, name="next_state", axis=1)
+    else:
+        logits = _in_phases(graph, network)
+    _scores(graph, network, logits)
+    size = (phases - 1) * coefficients + phases * sum(network.parts)
     fillers = {"fillers": network.fillers} if network.fillers else {}
-    outputs = {"scores": keywords, "next_state": sum(network.parts), **fillers}
+    outputs = {"scores": network.head.out_features - network.fillers, "next_state": size, **fillers}
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "step",
-            [
-                _value("features", network.front.stack * network.front.bands.shape[0]),
-                _value("state", sum(network.parts)),
-            ],
-            [_value(name, size) for name, size in outputs.items()],
+            [_value("features", network.front.stack * coefficients), _value("state", size)],
+            [_value(name, width) for name, width in outputs.items()],
             graph.initialisers,
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -69,17 +63,54 @@ def step_graph(network: Network, card: Card, *, int8: bool = True) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def _scores(graph: Graph, network: Network, x: str) -> int:
-    """``scores``, and ``fillers`` if there are, of what the last cell gives; returns how many keywords there are."""
-    keywords: int = network.head.out_features - network.fillers
-    logits = graph.linear(x, network.head.weight, network.head.bias)
+def _step(graph: Graph, network: Network, features: str, state: str) -> tuple[str, list[str]]:
+    """The logits of a step, and what is carried to the next."""
+    states = graph.split(state, network.parts)
+    x, level = _front(graph, network.front, features, states[0])
+    carried = [level]
+    for layer, (cell, before) in enumerate(zip(network.cells, states[1:], strict=True)):
+        assert isinstance(cell, Cell)
+        x, last = cell_step(graph, cell, x, before)
+        carried.append(last)
+        P = network.projection(layer)
+        x = x if P is None else graph.linear(x, P)
+    return graph.linear(x, network.head.weight, network.head.bias), carried
+
+
+def _in_phases(graph: Graph, network: Network) -> str:
+    """A step of all phases, each a row of the batch, so that a weight is read from memory once; gives their logits.
+
+    The state is the frames that the later phases have yet to hear, then every phase's own.
+    """
+    phases, stack, coefficients = network.settings.phases, network.front.stack, network.front.bands.shape[0]
+    waiting, size = (phases - 1) * coefficients, sum(network.parts)
+    earlier, states = graph.split("state", [waiting, phases * size])
+    frames = graph.add("Concat", earlier, "features", axis=1)
+    heard = [
+        graph.slice(frames, [first * coefficients], [(first + stack) * coefficients], axis=1)
+        for first in reversed(range(phases))
+    ]
+    features = graph.reshape(graph.add("Concat", *heard, axis=1), -1, stack * coefficients)
+    logits, carried = _step(graph, network, features, graph.reshape(states, -1, size))
+    left = graph.slice(frames, [stack * coefficients], [stack * coefficients + waiting], axis=1)
+    after = graph.reshape(graph.add("Concat", *carried, axis=1), -1, phases * size)
+    graph.add("Concat", left, after, name="next_state", axis=1)
+    return logits
+
+
+def _scores(graph: Graph, network: Network, logits: str) -> None:
+    """``scores``, and ``fillers`` if there are."""
+    keywords, phases = network.head.out_features - network.fillers, network.settings.phases
+    name = "" if network.fillers else "scores"
+    operator, attributes = ("Softmax", {"axis": 1}) if network.fillers else ("Sigmoid", {})
+    if phases == 1:
+        shares = graph.add(operator, logits, name=name, **attributes)
+    else:
+        each = graph.reshape(graph.add(operator, logits, **attributes), -1, phases, network.head.out_features)
+        shares = graph.add("ReduceMean", each, graph.constant([1], np.int64), keepdims=0, name=name)
     if network.fillers:
-        shares = graph.add("Softmax", logits, axis=1)
         graph.slice(shares, [0], [keywords], axis=1, name="scores")
         graph.slice(shares, [keywords], [keywords + network.fillers], axis=1, name="fillers")
-    else:
-        graph.add("Sigmoid", logits, name="scores")
-    return keywords
 
 
 def _value(name: str, size: int) -> onnx.ValueInfoProto:
@@ -121,9 +152,8 @@ def stream_scores(model: Model, features: npt.NDArray[np.float32]) -> npt.NDArra
 def network_scores(network: Network, features: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """The same of the torch network, unrolled, in the precision of *features*."""
     with torch.no_grad():
-        x = torch.from_numpy(features)
-        logits, _ = network(x[:, None], network.start(1).to(x.dtype))
-        scores = network.scores(logits)[:, 0, : logits.shape[2] - network.fillers]
+        scores = phase_scores(network, torch.from_numpy(features)[:, None])[:, 0]
+        scores = scores[:, : scores.shape[1] - network.fillers]
     return np.asarray(scores.numpy())
 
 

@@ -69,10 +69,15 @@ class NetworkSettings:
     piecewise_linear: bool = setting(False, help="straight lines for sigmoid and tanh, for processors without floats")
     head: str = setting("sigmoid", one_of=("sigmoid", "softmax"), help="a score a keyword, or one of all, or fillers")
     stack: int = setting(1, between=(1, 8), help="frames that a step takes side by side; it runs once for all of them")
+    phases: int = setting(
+        1, between=(1, 8), help="times it runs side by side, each a frame later, for the mean score; at most stack"
+    )
     depth: float = setting(5.0, between=(1, 50), help="log energy below the level at which the bottom lies; 5 is 22 dB")
     floor: float = setting(3.0, between=(-36, 20), help="log energy added to every band; 3 is -80 dBFS of white noise")
 
     def __post_init__(self) -> None:
+        if self.phases > self.stack:
+            raise ValueError(f"phases must be at most stack, {self.stack}: the next would hear what the first heard")
         if self.across_layers and not any(map(self.projects, range(self.layers))):
             raise ValueError("across_layers needs a layer with another above it and a U of form shared")
 
@@ -185,8 +190,8 @@ class Network(nn.Module):
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one step."""
-        return (
+        """Multiply-accumulates of one step, over all phases."""
+        return self.settings.phases * (
             self.front.stack * self.front.bands.numel()
             + sum(cell.macs for cell in self.cells)
             + sum(P.numel() for P in map(self.projection, range(len(self.cells))) if P is not None)

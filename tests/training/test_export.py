@@ -92,6 +92,27 @@ def test_a_graph_that_takes_two_frames_a_step_steps_to_the_networks_scores() -> 
     assert card.keywords[0].smoothing_frames * card.frame.skip * MFCC.winstep >= SMOOTHING_SECONDS
 
 
+@pytest.mark.parametrize(
+    ("cell", "phases", "settings"),
+    [
+        ("GhostRNN", 2, {"phi": "diagonal", "U": MatrixSettings("shared", 6)}),
+        ("GRU", 2, {"head": "softmax"}),
+        ("LSTM", 3, {"layers": 2}),
+    ],
+)
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_graph_in_phases_steps_to_the_mean_of_its_phases(
+    cell: str, phases: int, settings: dict[str, object], batch: int
+) -> None:
+    network, card = made(cell, stack=phases, phases=phases, **settings)
+    steps = steps_of(features(), phases)[:500]
+    stepper = Model(Path("model.onnx"), step_graph(network, card)).stepper(batch)
+
+    scores = np.stack([stepper.step(np.stack([step] * batch))[-1].copy() for step in steps])
+
+    np.testing.assert_allclose(scores, network_scores(quantized(network), steps), atol=FLOAT_TOLERANCE)
+
+
 @pytest.mark.parametrize("cell", ["GhostRNN", "FastGRNN", "GRU"])
 def test_the_int8_graph_is_the_rounded_network_and_stays_near_the_float_one(cell: str) -> None:
     network, card = made(cell)

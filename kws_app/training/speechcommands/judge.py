@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from kws_app.training.network import Network
+from kws_app.training.phases import phase_scores
 from kws_app.training.speechcommands.clips import Clips
 from kws_app.training.speechcommands.mfcc import BatchMfcc
 from kws_app.training.speechcommands.recipe import ClipRecipe
@@ -27,8 +28,7 @@ def step_features(recipe: ClipRecipe, samples: npt.NDArray[np.int16]) -> Tensor:
 @torch.no_grad()
 def clip_scores(network: Network, features: Tensor, scored_steps: int) -> Tensor:
     """Scores ``(clips, labels)``, the state reset for every clip."""
-    logits, _ = network(features.transpose(0, 1), network.start(len(features)))
-    return network.scores(logits[-scored_steps:]).mean(dim=0)
+    return phase_scores(network, features.transpose(0, 1))[-scored_steps:].mean(dim=0)
 
 
 def accuracy(network: Network, recipe: ClipRecipe, clips: Clips) -> float:
