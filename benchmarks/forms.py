@@ -1,10 +1,11 @@
-"""What the forms of a matrix cost, Toeplitz-like ones in two ways: ``python -m benchmarks.forms``."""
+"""What the forms of a matrix cost, Toeplitz-like ones in two ways, and phases: ``python -m benchmarks.forms``."""
 
 from __future__ import annotations
 
 import math
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -66,27 +67,35 @@ def products() -> None:
 
 
 def files() -> None:
-    """Write, load and step networks of every form."""
+    """Write, load and step networks of every form, then the shipped model's in one and in two phases."""
     print(f"{'cell':9} {'form':9} {'rank':>4} {'numbers':>8} {'macs':>7} {'bytes':>7} {'load ms':>8} {'step us':>8}")
-    steppers = []
+    found = []
     for cell in ("GRU", "GhostRNN", "FastGRNN", "LSTM"):
         for form, rank in (("dense", 0), ("low_rank", 16), ("shared", 16), ("toeplitz", 4)):
             matrix = MatrixSettings(form, rank)
-            settings = NetworkSettings(cell=cell, hidden=100, W=matrix, U=matrix)
-            network = Network(BANDS, settings, 1).eval()
-            recipe = Recipe(name="form", keywords={"word": KeywordRecipe()}, features=BANDS, network=settings)
-            card = make_card(recipe, network, corpus={"hours": 0, "speakers": 0}, measured={})
-            graph = step_graph(network, card)
-            begin = time.perf_counter()
-            model = Model(Path("form.onnx"), graph)
-            load = 1000 * (time.perf_counter() - begin)
-            size = size_of(network)
-            row = f"{cell:9} {form:9} {rank:4} {size.parameters:8} {size.macs:7} {len(graph):7} {load:8.1f}"
-            steppers.append((row, model.stepper()))
-    frame = np.zeros((1, BANDS.numcep), np.float32)
-    costs = microseconds(*(lambda stepper=stepper: stepper.step(frame) for _, stepper in steppers))
-    for (row, _), cost in zip(steppers, costs, strict=True):
+            row, step = _loaded(NetworkSettings(cell=cell, hidden=100, W=matrix, U=matrix))
+            found.append((f"{cell:9} {form:9} {rank:4} {row}", step))
+    for phases in (1, 2):
+        U = MatrixSettings("shared", 64)
+        row, step = _loaded(NetworkSettings(hidden=352, phi="diagonal", U=U, stack=2, phases=phases))
+        found.append((f"GhostRNN  {phases} of 2 phases  {row}", step))
+    costs = microseconds(*(step for _, step in found))
+    for (row, _), cost in zip(found, costs, strict=True):
         print(f"{row} {cost:8.1f}")
+
+
+def _loaded(settings: NetworkSettings) -> tuple[str, Callable[[], object]]:
+    """What a file of such a network has and how long it takes to load, and a step of it."""
+    network = Network(BANDS, settings, 1).eval()
+    recipe = Recipe(name="form", keywords={"word": KeywordRecipe()}, features=BANDS, network=settings)
+    card = make_card(recipe, network, corpus={"hours": 0, "speakers": 0}, measured={})
+    graph = step_graph(network, card)
+    begin = time.perf_counter()
+    model = Model(Path("form.onnx"), graph)
+    load, size = 1000 * (time.perf_counter() - begin), size_of(network)
+    stepper, frame = model.stepper(), np.zeros((1, model.coefficients), np.float32)
+    row = f"{size.parameters:8} {size.macs:7} {len(graph):7} {load:8.1f}"
+    return row, lambda: stepper.step(frame)
 
 
 def learning() -> None:

@@ -29,9 +29,12 @@ class Int8Matrix:
 
 
 def quantize_rows(matrix: npt.NDArray[np.float32]) -> Int8Matrix:
-    """The nearest int8 matrix; a row of zeros keeps scale 1."""
-    largest = np.abs(matrix).max(axis=1)
-    scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
+    """The nearest int8 matrix; a row of zeros keeps scale 1.
+
+    So does one of numbers so small that their scale would be subnormal: processors are slow at such, and none is heard.
+    """
+    scales = np.abs(matrix).max(axis=1) / np.float32(127)
+    scales = np.where(scales >= np.finfo(np.float32).tiny, scales, np.float32(1))
     return Int8Matrix(np.rint(matrix / scales[:, None]).astype(np.int8), scales)
 
 
