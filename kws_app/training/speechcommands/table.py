@@ -135,11 +135,11 @@ def start_of(recipe: ClipRecipe, work: Path, learners: Iterable[Entrant]) -> Ent
     (start,) = _trained_before(recipe, work, "course.start_from", [recipe.course.start_from])
     theirs, faults = start.recipe.network, []
     for learner in learners:
-        ours = learner.recipe.network
+        ours, name = learner.recipe.network, learner.key
         if theirs.cell == WITHOUT_GHOSTS.get(ours.cell):
-            ours = ours.without_ghosts()
+            ours, name = ours.without_ghosts(), f"{name} without its ghosts"
         faults += [
-            Fault("course.start_from", None, start.name, f"has {key} {getattr(theirs, key)}, {learner.key} {wanted}")
+            Fault("course.start_from", None, start.name, f"has {key} {getattr(theirs, key)}, {name} {wanted}")
             for key in ("cell", "hidden", "layers")
             if getattr(theirs, key) != (wanted := getattr(ours, key))
         ]

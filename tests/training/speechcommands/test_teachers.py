@@ -121,7 +121,9 @@ def test_a_network_of_other_units_is_no_beginning(tmp_path: Path) -> None:
         (tmp_path / there).touch()
     pupils = entrants(recipe(), {"ghost2-100": ROWS["ghost2-100"]}, [0])
 
-    with pytest.raises(ConfigError, match=r"course.start_from: gru-77.0: has hidden 77, ghost2-100 50$"):
+    with pytest.raises(
+        ConfigError, match=r"course.start_from: gru-77.0: has hidden 77, ghost2-100 without its ghosts 50$"
+    ):
         start_of(starting_from("gru-77.0"), tmp_path, pupils)
     with pytest.raises(ConfigError) as refused:
         start_of(starting_from("lstm-100.0"), tmp_path, pupils)
