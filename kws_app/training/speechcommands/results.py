@@ -45,6 +45,7 @@ class Result:
         carried: of the file, all clips as one stream.
         step_microseconds: of the file's step, on one core of this machine: the quickest of many rounds.
         recipe, examples, updates: what it was trained with, where that was written down.
+        hours, speakers: of the clips that it learnt from, likewise.
         judged: the day, where that was written down.
     """
 
@@ -63,6 +64,8 @@ class Result:
     recipe: str = ""
     examples: int = 0
     updates: int = 0
+    hours: float = 0.0
+    speakers: int = 0
     judged: str = ""
 
 
@@ -131,6 +134,8 @@ def measured(entrant: Entrant, dev: Clips, work: Path) -> Result:
         recipe=recipe.name,
         examples=recipe.course.examples,
         updates=recipe.course.updates,
+        hours=corpus["hours"],
+        speakers=corpus["speakers"],
         judged=datetime.now(UTC).date().isoformat(),
     )
 

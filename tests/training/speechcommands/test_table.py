@@ -191,6 +191,7 @@ def test_a_shipped_model_joins_the_page_by_its_own_recipe(tmp_path: Path, capsys
 
     (entry,) = json.loads((tmp_path / "page" / "results.json").read_text())
     assert (entry["row"], entry["recipe"], entry["updates"], entry["examples"]) == ("commands", "commands", 2, 64)
+    assert (entry["hours"], entry["speakers"]) == (0.01, 2), "24 clips of a second"
     assert "| `models/commands.onnx`: clips that are right, % | at least 95 |" in page.read_text()
     assert not (tmp_path / "page" / "energy.svg").exists()  # of networks trained alike
 
