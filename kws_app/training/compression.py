@@ -24,6 +24,7 @@ from kws_app.schema import setting
 ROUNDS = 10
 """Of alternating least squares."""
 TINY = 1e-14
+LEAST_HEARD = 1e-3
 FORMS = ("dense", "low_rank", "shared", "toeplitz")
 
 
@@ -210,12 +211,52 @@ def form_of(cell: nn.Module, name: str) -> tuple[Form | None, list[nn.Parameter]
     return stored[0], list(stored.parameters())
 
 
-def assign(cell: nn.Module, name: str, weight: Tensor) -> None:
-    """Make the matrix *name* of a cell *weight*, or as near to it as the matrix is stored."""
-    if parametrize.is_parametrized(cell, name):
-        setattr(cell, name, weight.detach())
+@torch.no_grad()
+def assign(cell: nn.Module, name: str, weight: Tensor, heard: Tensor | None = None) -> None:
+    """Make the matrix *name* of a cell *weight*, or as near to it as the matrix is stored.
+
+    Columns that *weight* lacks become zeros.
+
+    Args:
+        heard: ``(vectors, columns of weight)``, examples of what *weight* is multiplied with. Factors of a low rank are
+            then those whose products with these are nearest, and not those whose numbers are.
+    """
+    form, stored = form_of(cell, name)
+    if isinstance(form, LowRank) and heard is not None:
+        root, inverse = metric_of(heard)
+        A, B = form.right_inverse(weight.double() @ root)
+        stored[0].copy_(A)
+        stored[1].copy_(widened(B @ inverse, stored[1].shape[1]))
+        return
+    weight = widened(weight.detach(), getattr(cell, name).shape[1])
+    if form is None:
+        stored[0].copy_(weight)
     else:
-        getattr(cell, name).data.copy_(weight)
+        setattr(cell, name, weight)
+
+
+def metric_of(heard: Tensor) -> tuple[Tensor, Tensor]:
+    """Of vectors ``(vectors, n)`` the symmetric ``R`` for which ``|v R|**2`` is the mean of ``(v x)**2``; its inverse.
+
+    The truncated SVD of ``M R`` is then, times the inverse, the nearest to ``M`` by what it makes of such vectors (Chen
+    et al. 2021, "DRONE: Data-aware low-rank compression for large NLP models"). Directions that hardly occur are taken
+    to be a thousandth as long as the longest.
+    """
+    heard = heard.double()
+    values, vectors = torch.linalg.eigh(heard.T @ heard / len(heard))
+    lengths = values.clamp_min(LEAST_HEARD**2 * values[-1].clamp_min(TINY)).sqrt()
+    return (vectors * lengths) @ vectors.T, (vectors / lengths) @ vectors.T
+
+
+def widened(matrix: Tensor, columns: int) -> Tensor:
+    """The matrix with columns of zeros after its own: what they are for is not read.
+
+    Raises:
+        ValueError: it has more columns than that.
+    """
+    if matrix.shape[1] > columns:
+        raise ValueError(f"a matrix of {matrix.shape[1]} columns has no place in one of {columns}")
+    return nn.functional.pad(matrix, (0, columns - matrix.shape[1]))
 
 
 def macs_of(cell: nn.Module, name: str) -> int:

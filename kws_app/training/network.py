@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from kws_app.features.mfcc import MfccSettings, dct, lifter
 from kws_app.schema import setting
 from kws_app.training.cells import GRU, LONGEST_MEMORY, LSTM, RNN, Cell, FastGRNN, FastRNN
-from kws_app.training.compression import MatrixSettings, assign, compress, form_of
+from kws_app.training.compression import MatrixSettings, assign, compress, form_of, widened
 from kws_app.training.ghost import GhostFastGRNN, GhostRNN
 
 CLAMP = 6.0
@@ -127,7 +127,7 @@ class Front(nn.Module):
         frames = features.unflatten(2, (self.stack, -1)).transpose(1, 2).flatten(0, 1)
         relative, state = self.follow(frames, state)
         x = ((relative - self.mean) / self.deviation).clamp(-CLAMP, CLAMP)
-        return x.unflatten(0, (-1, self.stack)).transpose(1, 2).flatten(2), state
+        return stacked(x, self.stack), state
 
     def follow(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Bands of ``(frames, batch, numcep)`` relative to the level that follows their mean, both from the floor."""
@@ -226,28 +226,49 @@ class Network(nn.Module):
         return form_of(self.cells[layer], "U")[1][1] if self.settings.projects(layer) else None
 
     @torch.no_grad()
-    def start_from(self, trained: Network) -> None:
+    def start_from(self, trained: Network, heard: Tensor | None = None) -> None:
         """Take over the weights of a network of the same units, its matrices as near as our forms come.
 
         A side head that only one of both has is left as it is. Where it has no ghosts and this one has, nothing reads
         them at first, so that both score alike; but for a Toeplitz-like ``U``, which cannot hold such zeros.
         For low rank that is the truncated SVD. Where a layer reads a projection ``P`` of the one below, ``P`` is that
         of the lower ``U``, and the ``A`` of the least squares ``A P = W``, as Prabhavalkar et al. do.
+
+        Args:
+            heard: ``(steps, batch, stack * nfilt)``, bands as the trained network's front gives them. Low ranks are
+                then nearest in what the matrices make of these (``compression.assign``), which tells far fewer ranks
+                from the whole.
         """
         matrices = re.compile(r"cells\.\d+\.(parametrizations\.)?[WU]\b")
         own = self.state_dict()
         others = {
-            name: _widened(value, own[name].shape[1]) if name.endswith(".weight") else value
+            name: widened(value, own[name].shape[1]) if name.endswith(".weight") else value
             for name, value in trained.state_dict().items()
             if not matrices.match(name) and (name in own or not name.startswith(SIDE_HEADS))
         }
         self.load_state_dict(own | others)
+        multiplied = trained.multiplied_with(heard)
         for layer, (cell, source) in enumerate(zip(self.cells, trained.cells, strict=True)):
-            below = self.cells[layer - 1].outputs if layer else cell.W.shape[1]
-            W = _widened(trained.of_units(layer, source.W), below)
-            P = self.projection(layer - 1) if layer else None
-            assign(cell, "W", W if P is None else W @ torch.linalg.pinv(P))
-            assign(cell, "U", _widened(source.U, cell.U.shape[1]))
+            of_W, of_U = next(multiplied)
+            W, P = trained.of_units(layer, source.W), self.projection(layer - 1) if layer else None
+            if P is None:
+                assign(cell, "W", W, of_W)
+            else:
+                assign(cell, "W", widened(W, P.shape[1]) @ torch.linalg.pinv(P))
+            assign(cell, "U", source.U, of_U)
+
+    def multiplied_with(self, heard: Tensor | None) -> Iterator[tuple[Tensor | None, Tensor | None]]:
+        """Of each layer the vectors ``(vectors, columns)`` that ``W``, as it is to units, and ``U`` met in *heard*."""
+        if heard is None:
+            yield from [(None, None)] * len(self.cells)
+            return
+        below = x = heard
+        states = self.start(heard.shape[1])[:, 1:].split(self.parts[1:], dim=1)
+        for layer, (cell, state) in enumerate(zip(self.cells, states, strict=True)):
+            units, _ = cell(x, state)
+            yield below.flatten(0, 1), units[:-1].flatten(0, 1)
+            P = self.projection(layer)
+            below, x = units, units if P is None else units @ P.T
 
     def of_units(self, layer: int, W: Tensor) -> Tensor:
         """What the ``W`` of a layer is to the units below it, whether or not it reads a projection of theirs."""
@@ -291,15 +312,10 @@ def make_cell(settings: NetworkSettings, layer: int, width: int) -> Cell:
     return cell
 
 
-def _widened(matrix: Tensor, columns: int) -> Tensor:
-    """The matrix with columns of zeros after its own: what they are for is not read.
-
-    Raises:
-        ValueError: it has more columns than that.
-    """
-    if matrix.shape[1] > columns:
-        raise ValueError(f"a matrix of {matrix.shape[1]} columns has no place in one of {columns}")
-    return nn.functional.pad(matrix, (0, columns - matrix.shape[1]))
+def stacked(frames: Tensor, stack: int) -> Tensor:
+    """Frames ``(frames, batch, n)`` side by side as a step takes them, ``(steps, batch, stack * n)``."""
+    whole = frames[: len(frames) // stack * stack]
+    return whole.unflatten(0, (-1, stack)).transpose(1, 2).flatten(2)
 
 
 def inverse_dct(mfcc: MfccSettings) -> np.ndarray:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kws_app.training.network import Network
+from kws_app.training.network import Network, stacked
 
 
 def phase_scores(network: Network, features: Tensor) -> Tensor:
@@ -30,4 +30,4 @@ def delayed(features: Tensor, stack: int, frames: int) -> Tensor:
     """``(steps, batch, stack * coefficients)`` of the same streams so many *frames* later; what was before is zeros."""
     single = features.unflatten(2, (stack, -1)).transpose(1, 2).flatten(0, 1)
     later = torch.cat([single.new_zeros(frames, *single.shape[1:]), single[: len(single) - frames]])
-    return later.unflatten(0, (-1, stack)).transpose(1, 2).flatten(2)
+    return stacked(later, stack)

@@ -27,7 +27,7 @@ from kws_app.training.distill import Taught, taught
 from kws_app.training.ensemble import Ensemble
 from kws_app.training.lanes import Chunk, Lanes
 from kws_app.training.losses import negative_loss, phone_loss, word_loss
-from kws_app.training.network import Network
+from kws_app.training.network import Network, stacked
 from kws_app.training.phones import UNKNOWN
 from kws_app.training.recipe import Recipe
 from kws_app.training.remix import RemixSettings
@@ -86,7 +86,9 @@ class Trainer:
         sample = torch.from_numpy(shard.features[:MEASURED_SCENES]).transpose(0, 1)
         self.network.front.measure(sample)
         if trained is not None:
-            self.network.start_from(trained)
+            steps = stacked(sample, trained.front.stack)
+            self.network.start_from(trained, trained.front(steps, torch.zeros(steps.shape[1], 1))[0])
+            load(self.network, self._team.tell(self.network.state_dict()))  # other machines may factor otherwise
         self.network.to(self._device)
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.schedule.average))
         self._teachers = Ensemble(teachers, device=device) if teachers else None

@@ -233,6 +233,36 @@ def test_a_network_that_is_given_ghosts_scores_as_before(cell: str, ghosted: str
     torch.testing.assert_close(network(x, network.start(3))[0], trained(x, trained.start(3))[0], atol=1e-4, rtol=0)
 
 
+LOW = MatrixSettings("shared", 5)
+
+
+@pytest.mark.parametrize(
+    ("cell", "settings"),
+    [
+        ("GhostRNN", {"hidden": 48, "phi": "diagonal", "W": LOW, "U": LOW}),
+        ("LSTM", {"W": MatrixSettings("low_rank", 5), "U": MatrixSettings("low_rank", 5)}),
+        ("GRU", {"layers": 2, "W": LOW, "U": LOW}),
+    ],
+    ids=["shared, with ghosts", "a factor a gate", "two layers"],
+)
+def test_low_ranks_made_for_what_is_heard_score_nearer_to_the_trained_network(
+    cell: str, settings: dict[str, Any]
+) -> None:
+    torch.manual_seed(2)
+    trained = made(cell={"GhostRNN": "GRU"}.get(cell, cell), layers=settings.get("layers", 1))
+    torch.nn.init.normal_(trained.head.weight)
+    x, others = torch.randn(2, 50, 8, 6) @ torch.randn(6, MFCC.nfilt)  # bands that go together, as those of speech do
+
+    apart = []
+    for heard in (None, x):
+        network = made(cell=cell, **settings)
+        network.start_from(trained, heard)
+        scores = [n.head(n.trunk(others, n.start(8)[:, 1:])[0]) for n in (network, trained)]
+        apart.append((scores[0] - scores[1]).abs().mean().item())
+
+    assert apart[1] < apart[0] / 2
+
+
 def test_a_network_that_read_a_projection_reads_the_units_behind_it() -> None:
     trained = made(layers=2, U=MatrixSettings("shared", 6), across_layers=True)
 
