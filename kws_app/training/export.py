@@ -38,11 +38,11 @@ def step_graph(network: Network, card: Card, *, int8: bool = True) -> bytes:
     """The network's step as a serialised ONNX model with *card* in its metadata."""
     graph, phases, coefficients = Graph(int8=int8), network.settings.phases, network.front.bands.shape[0]
     if phases == 1:
-        logits, carried = _step(graph, network, "features", "state")
+        x, carried = _step(graph, network, "features", "state")
         graph.add("Concat", *carried, name="next_state", axis=1)
     else:
-        logits = _in_phases(graph, network)
-    _scores(graph, network, logits)
+        x = _in_phases(graph, network)
+    _scores(graph, network, graph.linear(x, network.head.weight, network.head.bias))
     size = (phases - 1) * coefficients + phases * sum(network.parts)
     fillers = {"fillers": network.fillers} if network.fillers else {}
     outputs = {"scores": network.head.out_features - network.fillers, "next_state": size, **fillers}
@@ -64,7 +64,7 @@ def step_graph(network: Network, card: Card, *, int8: bool = True) -> bytes:
 
 
 def _step(graph: Graph, network: Network, features: str, state: str) -> tuple[str, list[str]]:
-    """The logits of a step, and what is carried to the next."""
+    """What the head reads at a step, and what is carried to the next."""
     states = graph.split(state, network.parts)
     x, level = _front(graph, network.front, features, states[0])
     carried = [level]
@@ -74,11 +74,11 @@ def _step(graph: Graph, network: Network, features: str, state: str) -> tuple[st
         carried.append(last)
         P = network.projection(layer)
         x = x if P is None else graph.linear(x, P)
-    return graph.linear(x, network.head.weight, network.head.bias), carried
+    return x, carried
 
 
 def _in_phases(graph: Graph, network: Network) -> str:
-    """A step of all phases, each a row of the batch, so that a weight is read from memory once; gives their logits.
+    """A step of all phases, each a row of the batch, so that a weight is read from memory once.
 
     The state is the frames that the later phases have yet to hear, then every phase's own.
     """
@@ -91,11 +91,11 @@ def _in_phases(graph: Graph, network: Network) -> str:
         for first in reversed(range(phases))
     ]
     features = graph.reshape(graph.add("Concat", *heard, axis=1), -1, stack * coefficients)
-    logits, carried = _step(graph, network, features, graph.reshape(states, -1, size))
+    x, carried = _step(graph, network, features, graph.reshape(states, -1, size))
     left = graph.slice(frames, [stack * coefficients], [stack * coefficients + waiting], axis=1)
     after = graph.reshape(graph.add("Concat", *carried, axis=1), -1, phases * size)
     graph.add("Concat", left, after, name="next_state", axis=1)
-    return logits
+    return x
 
 
 def _scores(graph: Graph, network: Network, logits: str) -> None:
