@@ -1,9 +1,8 @@
 """One network run several times side by side, each a frame later than the one before; its score is their mean.
 
 A network of ``stack`` frames a step hears a word from one of ``stack`` places, as the word happens to begin, and
-scores it a little differently from each. The mean is that of an ensemble which costs no further weights: on our dev
-streams two phases missed 8 to 11 % fewer words than the mean of the two alone (``models/wakewords-en.md``). It is made
-after the training, which hears both places anyway.
+scores it a little differently from each. The mean is that of an ensemble which costs no further weights;
+``models/wakewords-en.md`` says what it brought. It is made after the training, which hears both places anyway.
 """
 
 from __future__ import annotations

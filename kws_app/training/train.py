@@ -86,9 +86,10 @@ class Trainer:
         sample = torch.from_numpy(shard.features[:MEASURED_SCENES]).transpose(0, 1)
         self.network.front.measure(sample)
         if trained is not None:
-            steps = stacked(sample, trained.front.stack)
-            self.network.start_from(trained, trained.front(steps, torch.zeros(steps.shape[1], 1))[0])
-            load(self.network, self._team.tell(self.network.state_dict()))  # other machines may factor otherwise
+            if team.leads:
+                steps = stacked(sample, trained.front.stack)
+                self.network.start_from(trained, trained.front(steps, torch.zeros(steps.shape[1], 1))[0])
+            load(self.network, team.tell(self.network.state_dict()))  # other machines might factor otherwise
         self.network.to(self._device)
         self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(recipe.schedule.average))
         self._teachers = Ensemble(teachers, device=device) if teachers else None

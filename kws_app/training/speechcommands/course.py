@@ -72,7 +72,7 @@ class Course:
         self._path = folder / f"{entrant.name}.checkpoint.pt"
         course = entrant.recipe.course
         self.network = entrant.network()
-        if start is not None:
+        if start is not None and not self._path.exists():
             self.network.start_from(start, examples.x[:HEARD].float().cpu().transpose(0, 1))
         self.network.front.load_state_dict(front.state_dict())
         self.network.to(self._device)

@@ -34,7 +34,7 @@ from kws_app.training.speechcommands.judge import accuracy
 from kws_app.training.speechcommands.official import further_clips, speaker_of
 from kws_app.training.speechcommands.recipe import ClipRecipe
 from kws_app.training.speechcommands.rows import ROWS, SEEDS, Row
-from kws_app.training.speechcommands.teachers import taught
+from kws_app.training.speechcommands.teachers import require_features, taught
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +75,9 @@ def gather(
     which ``kws-train synthesize`` wrote, join the recordings. They are normalised as the network *start* was, if there
     is one.
     """
+    if start is not None:
+        fault = Fault("course.start_from", None, "", "was trained on other features than the recipe's")
+        require_features(Front(recipe.features, recipe.network), start.front, fault)
     corpus, keywords = folder / "speech_commands", tuple(recipe.keywords)
     listed = list(rows(corpus / "manifest.tsv"))
     more = further_clips(clips, listed) if clips else []

@@ -18,6 +18,16 @@ from kws_app.training.speechcommands.examples import Examples
 BATCH = 1024
 
 
+def require_features(front: Front, own: Front, fault: Fault) -> None:
+    """Refuse a network that hears by its *own* front other bands than by *front*.
+
+    Raises:
+        ConfigError: the *fault*.
+    """
+    if (own.stack, own.floor, own.depth) != (front.stack, front.floor, front.depth) or not own.bands.equal(front.bands):
+        raise ConfigError(fault)
+
+
 @torch.no_grad()
 def taught(examples: Examples, front: Front, teachers: Sequence[Network], scored_steps: int) -> Examples:
     """The examples, with the mean of the teachers' scores over a clip's last *scored_steps* as targets.
@@ -30,8 +40,9 @@ def taught(examples: Examples, front: Front, teachers: Sequence[Network], scored
     targets = torch.zeros_like(examples.targets, dtype=torch.float32)
     for teacher in (teacher.to(examples.x.device) for teacher in teachers):
         stack, own = front.stack, teacher.front
-        if (own.stack, own.floor, own.depth) != (stack, front.floor, front.depth) or not own.bands.equal(front.bands):
-            raise ConfigError(Fault("course.teachers", None, "", "were trained on other features than the recipe's"))
+        require_features(
+            front, own, Fault("course.teachers", None, "", "were trained on other features than the recipe's")
+        )
         scale = (front.deviation / own.deviation).repeat(stack)
         shift = ((front.mean - own.mean) / own.deviation).repeat(stack)
         for place, x in zip(targets.split(BATCH), examples.x.split(BATCH), strict=True):

@@ -98,6 +98,14 @@ def test_a_network_begins_as_another_ended(tmp_path: Path) -> None:
     torch.testing.assert_close(scored[1], scored[0])
 
 
+def test_a_beginning_of_other_features_is_refused(tmp_path: Path) -> None:
+    trained = entrants(recipe(), {"gru-50": ROWS["gru-50"]}, [1])[0].network()
+    trained.front.bands *= 2
+
+    with pytest.raises(ConfigError, match=r"course.start_from: was trained on other features"):
+        gather(recipe(), tmp_path, torch.device("cpu"), start=trained)
+
+
 def test_the_command_goes_on_from_a_network_of_a_run_before_it(tmp_path: Path) -> None:
     data, page, short = write_corpus(tmp_path / "data"), tmp_path / "page.md", ["--examples", "64", "--updates", "1"]
     common = ["report", "speech-commands", "--data", str(data), "--page", str(page), "--seeds", "0", *short]
