@@ -142,7 +142,7 @@ class Front(nn.Module):
 
     def measure(self, features: Tensor) -> None:
         """Set mean and deviation from ``(frames, batch, numcep)`` features."""
-        relative, _ = self.follow(features, torch.zeros(features.shape[1], 1))
+        relative, _ = self.follow(features, features.new_zeros(features.shape[1], 1))
         self.mean.copy_(relative.mean(dim=(0, 1)))
         self.deviation.copy_(relative.std(dim=(0, 1)))
 

@@ -150,6 +150,14 @@ def test_what_was_measured_has_mean_0_and_deviation_1(front: Front) -> None:
     torch.testing.assert_close(scaled.std(dim=(0, 1)), torch.ones(MFCC.nfilt))
 
 
+def test_features_are_measured_on_the_device_where_they_are(front: Front) -> None:
+    elsewhere = front.to("meta")  # mixes with the processor's numbers as little as a GPU does
+
+    elsewhere.measure(torch.zeros(50, 3, MFCC.numcep, device="meta"))
+
+    assert elsewhere.mean.device.type == "meta"
+
+
 def test_nothing_reaches_the_cells_beyond_six_deviations(front: Front) -> None:
     normalised, _ = front(bands_at(1000, 1), torch.zeros(1, 1))
 
