@@ -47,6 +47,7 @@ class Result:
         recipe, examples, updates: what it was trained with, where that was written down.
         hours, speakers: of the clips that it learnt from, likewise.
         judged: the day, where that was written down.
+        phases: of the file, which the weights do not depend on.
     """
 
     row: str
@@ -67,6 +68,7 @@ class Result:
     hours: float = 0.0
     speakers: int = 0
     judged: str = ""
+    phases: int = 1
 
 
 def result_of(entrant: Entrant, dev: Clips, work: Path) -> Result:
@@ -76,11 +78,14 @@ def result_of(entrant: Entrant, dev: Clips, work: Path) -> Result:
         ModelError: the network cannot be exported.
     """
     path = work / f"{entrant.name}.json"
-    if not path.exists():
-        found = measured(entrant, dev, work)
-        with whole(path) as file:
-            file.write(json.dumps(asdict(found), indent=1).encode())
-    return Result(**json.loads(path.read_text(encoding="utf-8")))
+    if path.exists():
+        before = Result(**json.loads(path.read_text(encoding="utf-8")))
+        if before.phases == entrant.recipe.network.phases:
+            return before
+    found = measured(entrant, dev, work)
+    with whole(path) as file:
+        file.write(json.dumps(asdict(found), indent=1).encode())
+    return found
 
 
 def remembered(path: Path, rows: Iterable[str]) -> list[Result]:
@@ -137,6 +142,7 @@ def measured(entrant: Entrant, dev: Clips, work: Path) -> Result:
         hours=corpus["hours"],
         speakers=corpus["speakers"],
         judged=datetime.now(UTC).date().isoformat(),
+        phases=recipe.network.phases,
     )
 
 

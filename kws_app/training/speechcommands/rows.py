@@ -32,10 +32,12 @@ class Row:
     recipe: str = ""
     paper: str = ""
 
-    def settings(self, base: NetworkSettings) -> NetworkSettings:
-        """Its network, in all else that of *base*."""
+    def settings(self, recipe: ClipRecipe) -> NetworkSettings:
+        """Its network, in all else that of *recipe*; what has a recipe of its own is as that says."""
         if self.recipe:
-            return read_clip_recipe(self.recipe).network
+            own = recipe if recipe.name == self.recipe else read_clip_recipe(self.recipe)
+            return own.network
+        base = recipe.network
         return replace(
             NetworkSettings(stack=base.stack, depth=base.depth, floor=base.floor), head="softmax", **self.network
         )

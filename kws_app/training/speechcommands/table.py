@@ -106,7 +106,7 @@ def gather(
 def entrants(recipe: ClipRecipe, named: Mapping[str, Row], seeds: Sequence[int]) -> list[Entrant]:
     """Every row with every seed; the next seed begins when all rows have had one."""
     return [
-        Entrant(key, row, replace(recipe, network=row.settings(recipe.network)), seed)
+        Entrant(key, row, replace(recipe, network=row.settings(recipe)), seed)
         for seed in seeds
         for key, row in named.items()
     ]

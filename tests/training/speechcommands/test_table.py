@@ -168,6 +168,28 @@ def test_a_kept_network_of_another_recipe_is_refused(tmp_path: Path, capsys: pyt
     assert "gru-77.0.pt: was trained by another recipe than comparison is now" in capsys.readouterr().err
 
 
+def test_a_file_of_other_phases_is_judged_anew_without_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, own = tmp_path / "page.md", tmp_path / "own.yaml"
+    text = (RECIPES / "commands.yaml").read_text(encoding="utf-8")
+    text = text[: text.index("  teachers:")]
+    folders = ["--data", str(write_corpus(tmp_path / "data")), "--work", str(tmp_path / "w"), "--page", str(page)]
+    command = ["report", "speech-commands", *folders, "--rows", "commands", "--seeds", "0", "--recipe", str(own)]
+
+    macs = []
+    for phases in (1, 2):
+        lines = [line for line in text.splitlines() if not line.startswith("  phases:")]
+        lines.insert(lines.index("network:") + 1, f"  phases: {phases}")
+        own.write_text("\n".join(lines), encoding="utf-8")
+        assert main([*command, "--examples", "64", "--updates", "2"]) == 0
+        (entry,) = json.loads((tmp_path / "page" / "results.json").read_text())
+        macs.append(entry["macs"])
+
+    assert macs[1] == 2 * macs[0]
+    assert capsys.readouterr().out.count("commands.0: ") == 1, "trained once"
+
+
 def test_a_trial_does_not_touch_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     folders = ["--data", str(write_corpus(tmp_path / "data")), "--work", str(tmp_path / "w")]
