@@ -265,7 +265,8 @@ class LSTM(Cell):
         if self.tanh is not TANH:
             return super().forward(x, state)
         start = tuple(part.contiguous()[None] for part in state.chunk(2, dim=-1))
-        weights = [self.W, self.U, self.b, torch.zeros_like(self.b)]
+        # A Toeplitz-like matrix is a view of a larger one, which cuDNN refuses.
+        weights = [weight.contiguous() for weight in (self.W, self.U, self.b, torch.zeros_like(self.b))]
         # cuDNN keeps what a backward pass needs only if it is told that this is training, dropout or not.
         y, h, c = torch.lstm(x, start, weights, True, 1, 0.0, torch.is_grad_enabled(), False, False)
         return y, torch.cat([h[0], c[0]], dim=-1)

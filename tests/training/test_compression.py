@@ -150,6 +150,19 @@ def test_gates_share_one_right_factor_or_have_one_each() -> None:
     assert (macs_of(shared, "W"), macs_of(each, "W")) == (2 * (24 + 10), 2 * (24 + 3 * 10))
 
 
+def test_an_lstm_gives_cudnn_no_views(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU both work: cuDNN refuses weights of other strides than their shape's."""
+    cell, lstm, given = LSTM(6, 8), torch.lstm, []
+    for name in ("W", "U"):
+        compress(cell, name, MatrixSettings("toeplitz", 2), gates=4)
+    monkeypatch.setattr(torch, "lstm", lambda *args: (given.extend(args[2]), lstm(*args))[1])
+
+    cell(torch.ones(3, 2, 6), torch.zeros(2, cell.state_size))
+
+    assert len(given) == 4
+    assert all(weight.is_contiguous() for weight in given)
+
+
 def test_a_toeplitz_form_stores_two_vectors_a_gate_and_rank() -> None:
     cell = Rows()
 
