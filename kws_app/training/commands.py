@@ -13,10 +13,8 @@ from kws_app.training.card import make_card
 from kws_app.training.data import Corpus
 from kws_app.training.phones import Alignment, read_alignment
 from kws_app.training.recipe import Recipe, read_recipe
-from kws_app.training.scenes import SceneBuilder, read_shards, write_shard
-
-SHARD_SECONDS = 3600
-"""Sound in a shard; the last one may hold less."""
+from kws_app.training.scenes import SceneBuilder, read_shards
+from kws_app.training.shards import compose
 
 
 def add_train(subparsers: Any) -> None:
@@ -27,6 +25,7 @@ def add_train(subparsers: Any) -> None:
         epilog="example: kws-train train wakewords-en --data DATA --synthetic SPEECH --work runs/wakewords-en",
     )
     add_sources(parser)
+    add_jobs(parser)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="of the processor")
     parser.add_argument(
@@ -57,6 +56,12 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder of this run")
 
 
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """How many processes compose scenes."""
+    help_text = "processes that compose scenes (default 1)"
+    parser.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help=help_text)
+
+
 def train(args: argparse.Namespace) -> int:
     """Compose what scenes are missing, then train to the recipe's end."""
     import torch
@@ -76,9 +81,9 @@ def train(args: argparse.Namespace) -> int:
     teachers = read_teachers([(name, Path(work)) for name, work in args.teacher], recipe) if args.teacher else []
     team = join(device)
     if first_here():
-        compose(recipe, args)
+        shards_of(recipe, args)
     team.wait()
-    paths = compose(recipe, args)
+    paths = shards_of(recipe, args)
     shard = read_shards(paths)
     if recipe.taught and not teachers:
         shard = replace(shard, lessons=lessons_of(paths, keywords=len(recipe.keywords)))
@@ -88,32 +93,15 @@ def train(args: argparse.Namespace) -> int:
     return 0
 
 
-def compose(recipe: Recipe, args: argparse.Namespace) -> list[Path]:
-    """The run's shards, those that are missing written first."""
-    folder = args.work / "scenes"
-    folder.mkdir(parents=True, exist_ok=True)
-    count = round(SHARD_SECONDS / recipe.scenes.seconds)
-    full, rest = divmod(round(recipe.schedule.hours * 3600 / recipe.scenes.seconds), count)
-    sizes = [count] * full + ([rest] if rest else [])
-    paths = [folder / f"{number:04d}.npz" for number in range(len(sizes))]
-    missing = [number for number, path in enumerate(paths) if not path.exists()]
-    if missing:
-        builder = scene_builder(recipe, args)
-    for number in missing:
-        write_shard(paths[number], builder, recipe.features, scenes=sizes[number], seed=shard_seed(recipe, number))
-        print(f"scenes: {number + 1} of {len(paths)} shards", flush=True)
-    return paths
+def shards_of(recipe: Recipe, args: argparse.Namespace) -> list[Path]:
+    """The scenes of the run that the command line describes, composed if they are missing."""
+    return compose(recipe, args.work, lambda: scene_builder(recipe, args), jobs=args.jobs)
 
 
 def scene_builder(recipe: Recipe, args: argparse.Namespace) -> SceneBuilder:
     """What composes the run's scenes."""
     weights = {keyword: spoken.weight for keyword, spoken in recipe.keywords.items()}
     return SceneBuilder(gather(recipe, args), tuple(recipe.keywords), weights, recipe.scenes)
-
-
-def shard_seed(recipe: Recipe, number: int) -> tuple[int, ...]:
-    """Of the scenes in the run's shard *number*; the scene's own number comes last."""
-    return recipe.seed, 0, number
 
 
 def gather(recipe: Recipe, args: argparse.Namespace) -> Corpus:

