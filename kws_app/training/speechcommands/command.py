@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     from kws_app.training.speechcommands.table import entrants, kept
 
     recipe = shortened(read_clip_recipe(args.recipe), examples=args.examples, updates=args.updates)
-    shared = not (args.clips or args.synthetic) and args.examples is None and args.updates is None
+    shared = not args.synthetic and args.examples is None and args.updates is None
     is_whole = args.recipe == COMPARISON and shared
     page = args.page or (PAGE if is_whole else None)  # what was only tried joins no table by itself
     if page is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -27,8 +28,17 @@ def test_a_row_has_its_mean_and_the_ends_of_its_seeds() -> None:
     *_, line = table(rows, {"gru-154": [result("gru-154", seed, accuracy=0.9 + seed / 100) for seed in range(3)]})
 
     assert line.startswith(
-        "| GRU, n = 154 | `gru-154` | 3 | 91.0 (90.0-92.0) | 90.0 (90.0-90.0) | 89.0 (89.0-89.0) | 1,000 |  |"
+        "| GRU, n = 154 | `gru-154` | 3 | 0.0 h, 0 "
+        "| 91.0 (90.0-92.0) | 90.0 (90.0-90.0) | 89.0 (89.0-89.0) | 1,000 |  |"
     )
+
+
+def test_a_row_tells_seeds_that_learnt_from_fewer_clips_or_for_a_shorter_time() -> None:
+    found = [replace(result("gru-154", seed), hours=hours, updates=2500) for seed, hours in enumerate((10.1, 2, 10.1))]
+
+    *_, line = table({"gru-154": ROWS["gru-154"]}, {"gru-154": found})
+
+    assert "| `gru-154` | 3 | 10.1 h, 2,500; 2.0 h, 2,500 | 90.0" in line
 
 
 def test_a_row_that_is_not_trained_says_so() -> None:
@@ -49,8 +59,8 @@ def test_an_aim_is_reached_or_missed_by_so_much() -> None:
 
     lines = "\n".join(targets(found))
 
-    assert "n = 154: points lost (1 and 1 seeds) | at most 0.2 | 5.0 | missed by 4.8 |" in lines
-    assert "n = 154: parameters saved, % | at least 40 | 41.0 | reached |" in lines
+    assert "n = 154: points lost (1 and 1 seeds) | at most 0.2 | 5.00 | missed by 4.80 |" in lines
+    assert "n = 154: parameters saved, % | at least 40 | 41.00 | reached |" in lines
     assert "LSTM, hybrid for dense: points lost (0 and 0 seeds) | at most 0.5 | not trained |" in lines
 
 
