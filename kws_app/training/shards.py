@@ -59,7 +59,7 @@ def _written(tasks: list[Task], builder: SceneBuilder, jobs: int) -> Iterator[No
     if jobs == 1:
         yield from map(_write, tasks)
         return
-    # Forked, they share the decoded recordings, which are gigabytes. Nothing has started threads of its own yet.
+    # Forked, they share the decoded recordings, which are gigabytes; of torch's threads they use none.
     fork = multiprocessing.get_context("fork")
     pool = ProcessPoolExecutor(jobs, fork, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
     try:
