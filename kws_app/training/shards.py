@@ -56,9 +56,13 @@ def shard_seed(recipe: Recipe, number: int) -> tuple[int, ...]:
 def _written(tasks: list[Task], builder: SceneBuilder, jobs: int) -> Iterator[None]:
     """Write the shards in their order, and say of each that it is there."""
     _inherited[:] = [builder]
-    if jobs == 1:
-        yield from map(_write, tasks)
-        return
+    try:
+        yield from map(_write, tasks) if jobs == 1 else _forked(tasks, jobs)
+    finally:
+        _inherited.clear()  # it holds every recording
+
+
+def _forked(tasks: list[Task], jobs: int) -> Iterator[None]:
     # Forked, they share the decoded recordings, which are gigabytes; of torch's threads they use none.
     fork = multiprocessing.get_context("fork")
     pool = ProcessPoolExecutor(jobs, fork, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
@@ -71,7 +75,7 @@ def _written(tasks: list[Task], builder: SceneBuilder, jobs: int) -> Iterator[No
 
 
 _inherited: list[SceneBuilder] = []
-"""What composes, for the processes forked from this one."""
+"""What composes, for the processes forked from this one; nothing once all is written."""
 
 
 def _write(task: Task) -> None:
