@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -13,6 +10,7 @@ from kws_app.errors import KwsError
 from kws_app.features.mfcc import MfccSettings
 from kws_app.training.recipe import Recipe
 from kws_app.training.scenes import SceneBuilder, write_shard
+from kws_app.training.spread import processes
 
 SHARD_SECONDS = 3600
 """Sound in a shard; the last one may hold less."""
@@ -64,8 +62,7 @@ def _written(tasks: list[Task], builder: SceneBuilder, jobs: int) -> Iterator[No
 
 def _forked(tasks: list[Task], jobs: int) -> Iterator[None]:
     # Forked, they share the decoded recordings, which are gigabytes; of torch's threads they use none.
-    fork = multiprocessing.get_context("fork")
-    pool = ProcessPoolExecutor(jobs, fork, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    pool = processes(jobs, start="fork")
     try:
         yield from pool.map(_write, tasks)
     except BrokenProcessPool as error:

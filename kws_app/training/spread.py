@@ -43,13 +43,13 @@ class Spread:
         return list(tqdm(results, desc=of, total=len(tasks), unit=of.removesuffix("s")))
 
 
-def processes(jobs: int) -> ProcessPoolExecutor:
+def processes(jobs: int, *, start: str = "spawn") -> ProcessPoolExecutor:
     """Processes that leave Ctrl-C to this one, which decides what of their work is finished and what is cancelled.
 
     They are spawned, because a fork of a process with ONNX Runtime's threads can hang.
     """
-    spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(jobs, spawn, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    context = multiprocessing.get_context(start)
+    return ProcessPoolExecutor(jobs, context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
 
 
 def _in_processes(jobs: int, function: Callable[..., T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[T]:
