@@ -22,6 +22,7 @@ from tqdm import tqdm
 from kws_app.arrays import RATE, Samples
 from kws_app.errors import ConfigError, Fault, RecordingError
 from kws_app.training.data import read_recording
+from kws_app.training.options import add_jobs
 from kws_app.training.phonemes import arpabet, plain, spelled
 from kws_app.training.phones import COLUMNS, PHONES, SILENCE, aligned_rows, pack
 from kws_app.training.spread import processes
@@ -51,7 +52,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--background", type=Path, action="append", default=[], help="further background folders")
     parser.add_argument("--synthetic", type=Path, action="append", default=[], help="folders of kws-train synthesize")
     parser.add_argument("--transcripts", type=Path, metavar="FILE", help="further texts: columns source_id and text")
-    parser.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help="processes")
+    add_jobs(parser)
     parser.set_defaults(run=run)
 
 

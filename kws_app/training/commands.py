@@ -11,6 +11,7 @@ from typing import Any
 from kws_app.errors import ConfigError, Fault
 from kws_app.training.card import make_card
 from kws_app.training.data import Corpus
+from kws_app.training.options import add_jobs
 from kws_app.training.phones import Alignment, read_alignment
 from kws_app.training.recipe import Recipe, read_recipe
 from kws_app.training.scenes import SceneBuilder, read_shards
@@ -25,7 +26,7 @@ def add_train(subparsers: Any) -> None:
         epilog="example: kws-train train wakewords-en --data DATA --synthetic SPEECH --work runs/wakewords-en",
     )
     add_sources(parser)
-    add_jobs(parser)
+    add_jobs(parser, what="processes that compose scenes")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="of the processor")
     parser.add_argument(
@@ -54,12 +55,6 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--phones", type=Path, metavar="FILE", help="what kws-train align found in these folders")
     parser.add_argument("--mined", type=Path, metavar="FILE", help="what kws-train mine found in these folders")
     parser.add_argument("--work", type=Path, required=True, help="folder of this run")
-
-
-def add_jobs(parser: argparse.ArgumentParser) -> None:
-    """How many processes compose scenes."""
-    help_text = "processes that compose scenes (default 1)"
-    parser.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help=help_text)
 
 
 def train(args: argparse.Namespace) -> int:

@@ -9,9 +9,14 @@ from collections.abc import Callable
 from kws_app.training.spread import Spread
 
 
+def add_jobs(parser: argparse.ArgumentParser, *, what: str = "processes") -> None:
+    """How many processes work at once."""
+    parser.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help=f"{what} (default 1)")
+
+
 def add_spread(parser: argparse.ArgumentParser) -> None:
     """Where the work runs."""
-    parser.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help="processes (default 1)")
+    add_jobs(parser)
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",

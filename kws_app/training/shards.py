@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures.process import BrokenProcessPool
+from itertools import starmap
 from pathlib import Path
 
-from kws_app.errors import KwsError
 from kws_app.features.mfcc import MfccSettings
 from kws_app.training.recipe import Recipe
 from kws_app.training.scenes import SceneBuilder, write_shard
-from kws_app.training.spread import processes
+from kws_app.training.spread import in_processes
 
 SHARD_SECONDS = 3600
 """Sound in a shard; the last one may hold less."""
@@ -55,26 +54,15 @@ def _written(tasks: list[Task], builder: SceneBuilder, jobs: int) -> Iterator[No
     """Write the shards in their order, and say of each that it is there."""
     _inherited[:] = [builder]
     try:
-        yield from map(_write, tasks) if jobs == 1 else _forked(tasks, jobs)
+        # Forked, they share the decoded recordings, which are gigabytes; of torch's threads they use none.
+        yield from starmap(_write, tasks) if jobs == 1 else in_processes(jobs, _write, tasks, start="fork")
     finally:
         _inherited.clear()  # it holds every recording
-
-
-def _forked(tasks: list[Task], jobs: int) -> Iterator[None]:
-    # Forked, they share the decoded recordings, which are gigabytes; of torch's threads they use none.
-    pool = processes(jobs, start="fork")
-    try:
-        yield from pool.map(_write, tasks)
-    except BrokenProcessPool as error:
-        raise KwsError("a process died, often for want of memory; try fewer --jobs") from error
-    finally:
-        pool.shutdown(cancel_futures=True)  # what has begun is finished
 
 
 _inherited: list[SceneBuilder] = []
 """What composes, for the processes forked from this one; nothing once all is written."""
 
 
-def _write(task: Task) -> None:
-    path, features, scenes, seed = task
+def _write(path: Path, features: MfccSettings, scenes: int, seed: tuple[int, ...]) -> None:
     write_shard(path, _inherited[0], features, scenes=scenes, seed=seed)

@@ -37,7 +37,7 @@ class Spread:
         if self.scheduler is not None:
             results = _on_cluster(self.scheduler, function, tasks)
         elif self.jobs > 1 and len(tasks) > 1:
-            results = _in_processes(min(self.jobs, len(tasks)), function, tasks)
+            results = in_processes(min(self.jobs, len(tasks)), function, tasks)
         else:
             results = (function(*task) for task in tasks)
         return list(tqdm(results, desc=of, total=len(tasks), unit=of.removesuffix("s")))
@@ -52,12 +52,21 @@ def processes(jobs: int, *, start: str = "spawn") -> ProcessPoolExecutor:
     return ProcessPoolExecutor(jobs, context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
 
 
-def _in_processes(jobs: int, function: Callable[..., T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[T]:
-    with processes(jobs) as pool:
-        try:
-            yield from pool.map(function, *zip(*tasks, strict=True))
-        except BrokenProcessPool as error:
-            raise KwsError("a process died, often for want of memory; try fewer --jobs") from error
+def in_processes(
+    jobs: int, function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], *, start: str = "spawn"
+) -> Iterator[T]:
+    """Results of ``function(*task)`` in the order of the tasks; what has begun is finished at Ctrl-C, the rest is not.
+
+    Raises:
+        KwsError: a process died.
+    """
+    pool = processes(jobs, start=start)
+    try:
+        yield from pool.map(function, *zip(*tasks, strict=True))
+    except BrokenProcessPool as error:
+        raise KwsError("a process died, often for want of memory; try fewer --jobs") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _on_cluster(scheduler: str, function: Callable[..., T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[T]:

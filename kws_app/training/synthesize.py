@@ -21,6 +21,7 @@ from kws_app.errors import ConfigError, Fault
 from kws_app.training.clipfolder import ClipFolder, Trimmed, trim
 from kws_app.training.engines import ESPEAK, FESTIVAL, FLITE
 from kws_app.training.kokoro import Kokoro
+from kws_app.training.options import add_jobs
 from kws_app.training.script import Engine, Sheet, Utterance, deal, read_phrases
 from kws_app.training.spread import processes
 
@@ -48,7 +49,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--kokoro", type=Path, metavar="DIR", help="folder with Kokoro's model and voices")
     parser.add_argument("--voices", type=int, default=100, metavar="N", help="how many voices read their sheet")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="another seed deals another script")
-    parser.add_argument("--jobs", type=int, choices=range(1, 65), default=1, metavar="N", help="processes")
+    add_jobs(parser)
     _add_sheet(parser)
     parser.set_defaults(run=run)
 

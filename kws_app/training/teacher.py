@@ -13,10 +13,11 @@ import numpy as np
 from tqdm import tqdm
 
 from kws_app.errors import RecordingError
-from kws_app.training.commands import add_jobs, add_sources, scene_builder, shards_of
+from kws_app.training.commands import add_sources, scene_builder, shards_of
 from kws_app.training.data import read_recording
 from kws_app.training.heldout import files
 from kws_app.training.mining import add_search, search
+from kws_app.training.options import add_jobs
 from kws_app.training.recipe import Recipe, read_recipe
 from kws_app.training.scenes import SceneBuilder, read_shards
 from kws_app.training.shards import shard_seed
@@ -100,7 +101,7 @@ def _add_train(verbs: Any) -> None:
         "--ear livekit-wakeword --hours 24",
     )
     add_sources(parser)
-    add_jobs(parser)
+    add_jobs(parser, what="processes that compose scenes")
     _add_ear(parser)
     parser.add_argument("--hours", type=int, metavar="H", help="of the recipe's scenes, from the first (default all)")
     parser.add_argument("--epochs", type=int, default=4, metavar="N", help="passes over them (default 4)")
