@@ -16,7 +16,6 @@ from kws_app.training.network import Network, NetworkSettings
 from kws_app.training.recipe import Recipe
 from kws_app.training.speechcommands.recipe import ClipRecipe
 
-SMOOTHING_SECONDS = 0.2
 REFRACTORY_SECONDS = 1.0
 WARMUP_SECONDS = 0.3
 UNMEASURED = {"quiet": 0.9, "balanced": 0.5, "eager": 0.3}
@@ -29,7 +28,6 @@ def make_card(
     *,
     corpus: dict[str, Any],
     measured: dict[str, Any],
-    smoothing_seconds: float = SMOOTHING_SECONDS,
 ) -> Card:
     """The card of *network*.
 
@@ -38,7 +36,7 @@ def make_card(
         measured: what ``kws-train evaluate`` found: ``thresholds`` and ``figures`` of each keyword; empty before.
     """
     features, stack = recipe.features, recipe.network.stack
-    smoothing_frames = math.ceil(round(smoothing_seconds / recipe.step_seconds, 3))
+    smoothing_frames = max(1, math.ceil(round(recipe.smoothing_seconds / recipe.step_seconds, 3)))
     return Card.from_dict(
         {
             "schema": CARD_SCHEMA,
@@ -69,9 +67,18 @@ def make_card(
 
 
 def counted(figures: dict[str, Any]) -> dict[str, Any]:
-    """Of the figures of an evaluation those that counted something: a card is a tenth of its file."""
+    """Of the figures of an evaluation those that counted something: a card is a tenth of its file.
+
+    The interval of a category's false alarms follows from its alarms and hours, and is left out too.
+    """
     empty = {name for name in ("other_words", "near_misses") if not figures.get(name, {}).get("clips")}
-    return {name: found for name, found in figures.items() if name not in empty and (name != "groups" or found)}
+    kept = {name: found for name, found in figures.items() if name not in empty and (name != "groups" or found)}
+    if "false_alarms" in kept:
+        kept["false_alarms"] = {
+            category: {name: value for name, value in found.items() if name != "interval"}
+            for category, found in kept["false_alarms"].items()
+        }
+    return kept
 
 
 def _architecture(settings: NetworkSettings, network: Network) -> dict[str, Any]:

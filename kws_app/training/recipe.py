@@ -105,6 +105,9 @@ class Recipe:
     keywords: dict[str, KeywordRecipe] = setting(help="identifier to how it is spoken and drawn")
     sources: tuple[SourceRecipe, ...] = setting((), help="what it learns from, with licences; goes on the card")
     seed: int = setting(0, between=(0, 2**31), help="of scenes, weights and order")
+    smoothing_seconds: float = setting(
+        0.2, between=(0, 2), help="a score is the mean over so long before it is held against the threshold"
+    )
     features: MfccSettings = setting(FEATURES, help=FEATURES_HELP)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     scenes: SceneSettings = field(default_factory=SceneSettings)

@@ -21,7 +21,7 @@ from kws_app.features.mfcc import MfccSettings  # noqa: E402
 from kws_app.model import runtime  # noqa: E402
 from kws_app.model.card import Card  # noqa: E402
 from kws_app.model.stepper import Model, load_model  # noqa: E402
-from kws_app.training.card import SMOOTHING_SECONDS, make_card  # noqa: E402
+from kws_app.training.card import counted, make_card  # noqa: E402
 from kws_app.training.cells import RNN  # noqa: E402
 from kws_app.training.compression import MatrixSettings  # noqa: E402
 from kws_app.training.export import export, network_scores, step_graph, stream_scores  # noqa: E402
@@ -89,7 +89,24 @@ def test_a_graph_that_takes_two_frames_a_step_steps_to_the_networks_scores() -> 
 
     np.testing.assert_allclose(scores, network_scores(quantized(network), pairs), atol=FLOAT_TOLERANCE)
     assert (card.frame.stack, card.frame.skip) == (2, 2)
-    assert card.keywords[0].smoothing_frames * card.frame.skip * MFCC.winstep >= SMOOTHING_SECONDS
+    assert card.keywords[0].smoothing_frames == 0.2 / (2 * MFCC.winstep)
+
+
+def test_a_card_leaves_out_what_counted_nothing_and_what_follows_from_its_counts() -> None:
+    noise = {"alarms": 1, "hours": 2.0}
+    figures = {"false_alarms": {"noise": {**noise, "interval": [0.0, 2.8]}}, "near_misses": {"clips": 0}, "groups": {}}
+
+    assert counted({"threshold": 0.5, **figures}) == {"threshold": 0.5, "false_alarms": {"noise": noise}}
+
+
+@pytest.mark.parametrize(("seconds", "frames"), [(0.0, 1), (0.05, 3), (0.12, 6)])
+def test_a_recipe_says_how_long_scores_are_averaged(seconds: float, frames: int) -> None:
+    network, _ = made("GRU")
+    wanted = replace(recipe("GRU"), smoothing_seconds=seconds)
+
+    card = make_card(wanted, network, corpus={"hours": 1.0, "speakers": 2}, measured={})
+
+    assert {keyword.smoothing_frames for keyword in card.keywords} == {frames}
 
 
 @pytest.mark.parametrize(

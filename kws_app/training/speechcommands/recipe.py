@@ -77,6 +77,11 @@ class ClipRecipe:
         return self.network.stack * self.features.winstep
 
     @property
+    def smoothing_seconds(self) -> float:
+        """How long a score is averaged before a threshold is held against it."""
+        return self.course.scored_seconds
+
+    @property
     def digest(self) -> str:
         """Of all that the weights depend on."""
         said = {name: asdict(getattr(self, name)) for name in ("features", "network", "variation", "course")}

@@ -178,11 +178,5 @@ def step_microseconds(model: Model, stream: npt.NDArray[np.float32]) -> float:
 
 
 def _exported(network: Network, recipe: ClipRecipe, path: Path, stream: npt.NDArray[np.float32], **known: Any) -> bytes:
-    card = make_card(
-        recipe,
-        network,
-        corpus=known["corpus"],
-        measured=known["found"],
-        smoothing_seconds=recipe.course.scored_seconds,
-    )
+    card = make_card(recipe, network, corpus=known["corpus"], measured=known["found"])
     return export(network, card, path, stream)

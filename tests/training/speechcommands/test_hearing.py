@@ -51,13 +51,7 @@ def network(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Net
 
 @pytest.fixture(scope="module")
 def model(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    card = make_card(
-        recipe(),
-        network,
-        corpus={"hours": 1.0, "speakers": 2},
-        measured={},
-        smoothing_seconds=recipe().course.scored_seconds,
-    )
+    card = make_card(recipe(), network, corpus={"hours": 1.0, "speakers": 2}, measured={})
     path = tmp_path_factory.mktemp("model") / "tones.onnx"
     path.write_bytes(step_graph(network, card, int8=False))
     return path
