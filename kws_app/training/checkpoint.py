@@ -56,15 +56,23 @@ def to_start_from(path: Path, source: Recipe, recipe: Recipe) -> Network:
     """The averaged network of a run of *source*, whose weights one of *recipe* can begin with.
 
     Raises:
-        ConfigError: there is none, or more differs than how matrices are stored and that only *recipe* has ghosts.
+        ConfigError: there is none, or more differs than how matrices are stored, and that only *recipe* has ghosts or
+            more context.
     """
     if not path.exists():
         raise ConfigError(Fault(str(path), None, "", "no such file; kws-train train writes it"))
     free = {f"network.{key}" for key in ("W", "U", "top", "across_layers", "piecewise_linear", "phases")}
+    if source.network.context <= recipe.network.context:
+        free.add("network.context")  # what it did not read is read as nothing at first
     if source.network.cell == WITHOUT_GHOSTS.get(recipe.network.cell):
         recipe = replace(recipe, name=f"{recipe.name} without ghosts", network=recipe.network.without_ghosts())
         free |= {f"network.{key}" for key in ("ratio", "phi", "phi_activation")}
     faults = differences(source, recipe, settings(recipe).keys() - free)
+    read, W = (source.network.context + 1) * source.network.stack * source.features.nfilt, recipe.network.W
+    if W.form in ("low_rank", "shared") and W.rank > read:
+        faults.append(
+            Fault(recipe.name, None, "network.W.rank", f"is more than the {read} bands that {source.name} reads")
+        )
     if faults:
         raise ConfigError(*faults)
     return read_checkpoint(path, source)

@@ -65,10 +65,13 @@ def step_graph(network: Network, card: Card, *, int8: bool = True) -> bytes:
 
 def _step(graph: Graph, network: Network, features: str, state: str) -> tuple[str, list[str]]:
     """What the head reads at a step, and what is carried to the next."""
-    states = graph.split(state, network.parts)
-    x, level = _front(graph, network.front, features, states[0])
+    level, *states = graph.split(state, [size for size in network.parts if size])
+    x, level = _front(graph, network.front, features, level)
     carried = [level]
-    for layer, (cell, before) in enumerate(zip(network.cells, states[1:], strict=True)):
+    if network.settings.context:
+        x = graph.add("Concat", x, states.pop(0), axis=1)
+        carried.append(graph.slice(x, [0], [network.parts[1]], axis=1))
+    for layer, (cell, before) in enumerate(zip(network.cells, states, strict=True)):
         assert isinstance(cell, Cell)
         x, last = cell_step(graph, cell, x, before)
         carried.append(last)

@@ -69,6 +69,7 @@ class NetworkSettings:
     piecewise_linear: bool = setting(False, help="straight lines for sigmoid and tanh, for processors without floats")
     head: str = setting("sigmoid", one_of=("sigmoid", "softmax"), help="a score a keyword, or one of all, or fillers")
     stack: int = setting(1, between=(1, 8), help="frames that a step takes side by side; it runs once for all of them")
+    context: int = setting(0, between=(0, 8), help="steps before a step whose bands the cells read beside its own")
     phases: int = setting(
         1, between=(1, 8), help="times it runs side by side, each a frame later, for the mean score; at most stack"
     )
@@ -165,7 +166,8 @@ class Network(nn.Module):
         self.settings = settings
         self.front = Front(mfcc, settings)
         cells: list[Cell] = []
-        width = settings.stack * mfcc.nfilt
+        self._bands = settings.stack * mfcc.nfilt
+        width = (settings.context + 1) * self._bands
         for layer in range(settings.layers):
             cells.append(make_cell(settings, layer, width))
             width = settings.matrices(layer)["U"].rank if settings.projects(layer) else cells[-1].outputs
@@ -180,8 +182,9 @@ class Network(nn.Module):
 
     @property
     def parts(self) -> list[int]:
-        """State sizes in their packed order: the front's, then each cell's."""
-        return [self.front.state_size, *(cell.state_size for cell in self.cells)]
+        """State sizes in their packed order: the front's, the bands of earlier steps, then each cell's."""
+        context = self.settings.context * self._bands
+        return [self.front.state_size, context, *(cell.state_size for cell in self.cells)]
 
     @property
     def parameters_trained(self) -> int:
@@ -262,8 +265,8 @@ class Network(nn.Module):
         if heard is None:
             yield from [(None, None)] * len(self.cells)
             return
-        below = x = heard
-        states = self.start(heard.shape[1])[:, 1:].split(self.parts[1:], dim=1)
+        past, *states = self.start(heard.shape[1])[:, 1:].split(self.parts[1:], dim=1)
+        below = x = self.beside(heard, past)[0]
         for layer, (cell, state) in enumerate(zip(self.cells, states, strict=True)):
             units, _ = cell(x, state)
             yield below.flatten(0, 1), units[:-1].flatten(0, 1)
@@ -275,10 +278,25 @@ class Network(nn.Module):
         P = self.projection(layer - 1) if layer else None
         return W if P is None else W @ P
 
+    def beside(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        """Each step's bands ``(steps, batch, n)`` before those of the ``context`` steps before it, latest first.
+
+        And what of them the next chunk needs. A ``W`` of low rank makes that a convolution over time, its rank being
+        the number of filters.
+        """
+        context = self.settings.context
+        if not context:
+            return x, past
+        steps = torch.cat([past.unflatten(1, (context, -1)).flip(1).transpose(0, 1), x])
+        wide = torch.cat([steps[back : back + len(x)] for back in reversed(range(context + 1))], dim=2)
+        return wide, wide[-1, :, : past.shape[1]]
+
     def trunk(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """What the heads read, from normalised bands; the state is that of the cells alone."""
-        states = []
-        for layer, part in enumerate(state.split(self.parts[1:], dim=1)):
+        """What the heads read, from normalised bands; the state is all but the front's."""
+        past, *parts = state.split(self.parts[1:], dim=1)
+        x, past = self.beside(x, past)
+        states = [past]
+        for layer, part in enumerate(parts):
             x, last = self.cells[layer](x, part)
             states.append(last)
             P = self.projection(layer)

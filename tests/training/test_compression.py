@@ -276,6 +276,17 @@ def test_low_ranks_made_for_what_is_heard_score_nearer_to_the_trained_network(
     assert apart[1] < apart[0] / 2
 
 
+@pytest.mark.parametrize("W", [MatrixSettings(), MatrixSettings("shared", 20)], ids=["whole", "low rank"])
+def test_a_network_with_more_context_begins_as_the_one_with_less(W: MatrixSettings) -> None:
+    trained = made(context=1, W=W)
+
+    network = made(context=3, W=W)
+    x = torch.randn(40, 3, 20)
+    network.start_from(trained, torch.randn(200, 3, 20))
+
+    torch.testing.assert_close(network(x, network.start(3))[0], trained(x, trained.start(3))[0], atol=1e-3, rtol=0)
+
+
 def test_a_network_that_read_a_projection_reads_the_units_behind_it() -> None:
     trained = made(layers=2, U=MatrixSettings("shared", 6), across_layers=True)
 

@@ -109,11 +109,21 @@ def test_a_recipe_says_how_long_scores_are_averaged(seconds: float, frames: int)
     assert {keyword.smoothing_frames for keyword in card.keywords} == {frames}
 
 
+def test_a_graph_carries_the_bands_of_earlier_steps() -> None:
+    network, card = made("GRU", stack=2, context=3, layers=2)
+    pairs = steps_of(features(), 2)
+
+    scores = stream_scores(Model(Path("model.onnx"), step_graph(network, card, int8=False)), pairs)
+
+    np.testing.assert_allclose(scores, network_scores(network, pairs), atol=FLOAT_TOLERANCE)
+
+
 @pytest.mark.parametrize(
     ("cell", "phases", "settings"),
     [
         ("GhostRNN", 2, {"phi": "diagonal", "U": MatrixSettings("shared", 6)}),
         ("GRU", 2, {"head": "softmax"}),
+        ("GhostRNN", 2, {"context": 2, "W": MatrixSettings("shared", 6)}),
         ("LSTM", 3, {"layers": 2}),
     ],
 )

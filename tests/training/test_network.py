@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="the training extra is not installed
 from kws_app.arrays import RATE, Samples  # noqa: E402
 from kws_app.features.framing import Framing  # noqa: E402
 from kws_app.features.mfcc import Mfcc, MfccSettings  # noqa: E402
-from kws_app.training.network import Front, Network, NetworkSettings, inverse_dct  # noqa: E402
+from kws_app.training.network import Front, Network, NetworkSettings, inverse_dct, stacked  # noqa: E402
 from tests.conftest import spoken_words  # noqa: E402
 
 MFCC = MfccSettings(winlen=0.03, winstep=0.02, numcep=20, nfilt=20, appendEnergy=False, winfunc="hann")
@@ -180,10 +180,11 @@ def test_the_state_is_the_level_and_then_every_cells_own(network: Network) -> No
 
     _, state = network(features, network.start(1))
 
-    level, *cells = state.split(network.parts, dim=1)
+    level, context, *cells = state.split(network.parts, dim=1)
+    assert context.shape[1] == 0
     assert [part.shape[1] for part in cells] == [cell.state_size for cell in network.cells]
     x, expected_level = network.front(features, torch.zeros(1, 1))
-    _, expected_first = network.cells[0](x, torch.zeros(1, network.parts[1]))
+    _, expected_first = network.cells[0](x, torch.zeros(1, network.parts[2]))
     torch.testing.assert_close(level, expected_level)
     torch.testing.assert_close(cells[0], expected_first)
 
@@ -195,6 +196,34 @@ def test_one_frame_after_another_gives_what_all_at_once_give(network: Network) -
     state, stepped = network.start(1), []
     for frame in features:
         logits, state = network(frame[None], state)
+        stepped.append(logits)
+
+    torch.testing.assert_close(torch.cat(stepped), unrolled, atol=1e-5, rtol=0)
+    torch.testing.assert_close(state, last, atol=1e-5, rtol=0)
+
+
+def test_a_step_is_read_beside_the_steps_before_it_also_where_a_chunk_ends() -> None:
+    network = made(NetworkSettings(hidden=8, stack=2, context=2))
+    x = torch.arange(5.0)[:, None, None].expand(5, 1, 2 * MFCC.nfilt)
+    nothing = torch.zeros(1, network.parts[1])
+
+    wide, _ = network.beside(x, nothing)
+
+    steps = wide.unflatten(2, (3, -1))[:, 0, :, 0].tolist()
+    assert steps == [[0, 0, 0], [1, 0, 0], [2, 1, 0], [3, 2, 1], [4, 3, 2]]
+    first, left = network.beside(x[:2], nothing)
+    second, _ = network.beside(x[2:], left)
+    assert torch.equal(torch.cat([first, second]), wide)
+
+
+def test_a_network_with_context_steps_as_it_is_unrolled() -> None:
+    network = made(NetworkSettings(hidden=8, stack=2, context=3))
+    steps = stacked(coefficients(spoken_words("rise")), 2)
+    unrolled, last = network(steps, network.start(1))
+
+    state, stepped = network.start(1), []
+    for step in steps:
+        logits, state = network(step[None], state)
         stepped.append(logits)
 
     torch.testing.assert_close(torch.cat(stepped), unrolled, atol=1e-5, rtol=0)

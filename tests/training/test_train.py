@@ -164,6 +164,21 @@ def test_ghosts_can_be_given_to_a_trained_network_of_as_many_intrinsic_units(tmp
     assert str(refused.value) == "test: network.hidden: is 8, where test without ghosts has 12; they must be the same"
 
 
+def test_context_may_be_added_to_a_trained_network_and_not_taken_away(tmp_path: Path) -> None:
+    Trainer(RECIPE, shard(), tmp_path).run(until=1)
+    more = replace(RECIPE, name="more", network=replace(RECIPE.network, context=2))
+
+    run = Trainer(more, shard(), tmp_path / "more", trained=to_start_from(tmp_path / "checkpoint.pt", RECIPE, more))
+
+    assert run.network.cells[0].W.shape[1] == 3 * RECIPE.network.stack * RECIPE.features.nfilt
+    ranks = replace(more, network=replace(more.network, W=MatrixSettings("shared", 99)))
+    with pytest.raises(ConfigError, match=r"more: network\.W\.rank: is more than the \d+ bands that test reads"):
+        to_start_from(tmp_path / "checkpoint.pt", RECIPE, ranks)
+    less = replace(more, name="less", network=replace(RECIPE.network, context=1))
+    with pytest.raises(ConfigError, match=r"more: network\.context: is 2, where less has 1; they must be the same"):
+        to_start_from(tmp_path / "checkpoint.pt", more, less)
+
+
 def test_fewer_scenes_than_lanes_still_train(tmp_path: Path) -> None:
     small = replace(RECIPE, schedule=replace(RECIPE.schedule, stages=(StageSettings(lanes=64, epochs=1),)))
 

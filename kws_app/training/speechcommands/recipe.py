@@ -87,6 +87,8 @@ class ClipRecipe:
         said = {name: asdict(getattr(self, name)) for name in ("features", "network", "variation", "course")}
         if not self.course.start_from:  # a setting younger than many a run: those without it are what they were
             del said["course"]["start_from"]
+        if not self.network.context:  # as young
+            del said["network"]["context"]
         del said["network"]["phases"]  # of the exported file
         text = json.dumps([said, self.seed, list(self.keywords)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
