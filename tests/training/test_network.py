@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="the training extra is not installed
 from kws_app.arrays import RATE, Samples  # noqa: E402
 from kws_app.features.framing import Framing  # noqa: E402
 from kws_app.features.mfcc import Mfcc, MfccSettings  # noqa: E402
-from kws_app.training.network import Front, Network, NetworkSettings, inverse_dct, stacked  # noqa: E402
+from kws_app.training.network import Front, Network, NetworkSettings, inverse_dct  # noqa: E402
 from tests.conftest import spoken_words  # noqa: E402
 
 MFCC = MfccSettings(winlen=0.03, winstep=0.02, numcep=20, nfilt=20, appendEnergy=False, winfunc="hann")
@@ -26,10 +26,10 @@ def front() -> Front:
     return Front(MFCC, NetworkSettings())
 
 
-@pytest.fixture(params=[("GhostRNN", 1), ("GhostRNN", 2), ("FastGRNN", 1), ("GRU", 2)], ids=str)
+@pytest.fixture(params=[("GhostRNN", 1, 0), ("GhostRNN", 2, 3), ("FastGRNN", 1, 0), ("GRU", 2, 0)], ids=str)
 def network(request: pytest.FixtureRequest) -> Network:
-    cell, layers = request.param
-    return made(NetworkSettings(cell=cell, hidden=8, layers=layers))
+    cell, layers, context = request.param
+    return made(NetworkSettings(cell=cell, hidden=8, layers=layers, context=context))
 
 
 def made(settings: NetworkSettings) -> Network:
@@ -175,17 +175,18 @@ def test_a_new_network_scores_low(network: Network) -> None:
     assert torch.sigmoid(logits).max() < 0.1
 
 
-def test_the_state_is_the_level_and_then_every_cells_own(network: Network) -> None:
+def test_the_state_is_the_level_the_bands_before_and_every_cells_own(network: Network) -> None:
     features = coefficients(spoken_words("rise"))
 
     _, state = network(features, network.start(1))
 
-    level, context, *cells = state.split(network.parts, dim=1)
-    assert context.shape[1] == 0
+    level, before, *cells = state.split(network.parts, dim=1)
     assert [part.shape[1] for part in cells] == [cell.state_size for cell in network.cells]
     x, expected_level = network.front(features, torch.zeros(1, 1))
+    x, expected_before = network.beside(x, torch.zeros_like(before))
     _, expected_first = network.cells[0](x, torch.zeros(1, network.parts[2]))
     torch.testing.assert_close(level, expected_level)
+    torch.testing.assert_close(before, expected_before)
     torch.testing.assert_close(cells[0], expected_first)
 
 
@@ -214,20 +215,6 @@ def test_a_step_is_read_beside_the_steps_before_it_also_where_a_chunk_ends() -> 
     first, left = network.beside(x[:2], nothing)
     second, _ = network.beside(x[2:], left)
     assert torch.equal(torch.cat([first, second]), wide)
-
-
-def test_a_network_with_context_steps_as_it_is_unrolled() -> None:
-    network = made(NetworkSettings(hidden=8, stack=2, context=3))
-    steps = stacked(coefficients(spoken_words("rise")), 2)
-    unrolled, last = network(steps, network.start(1))
-
-    state, stepped = network.start(1), []
-    for step in steps:
-        logits, state = network(step[None], state)
-        stepped.append(logits)
-
-    torch.testing.assert_close(torch.cat(stepped), unrolled, atol=1e-5, rtol=0)
-    torch.testing.assert_close(state, last, atol=1e-5, rtol=0)
 
 
 def test_lanes_do_not_hear_each_other(network: Network) -> None:
