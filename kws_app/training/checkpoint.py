@@ -68,7 +68,7 @@ def to_start_from(path: Path, source: Recipe, recipe: Recipe) -> Network:
         recipe = replace(recipe, name=f"{recipe.name} without ghosts", network=recipe.network.without_ghosts())
         free |= {f"network.{key}" for key in ("ratio", "phi", "phi_activation")}
     faults = differences(source, recipe, settings(recipe).keys() - free)
-    read, W = (source.network.context + 1) * source.network.stack * source.features.nfilt, recipe.network.W
+    read, W = source.network.bands_read(source.features.nfilt), recipe.network.W
     if W.form in ("low_rank", "shared") and W.rank > read:
         faults.append(
             Fault(recipe.name, None, "network.W.rank", f"is more than the {read} bands that {source.name} reads")

@@ -82,6 +82,10 @@ class NetworkSettings:
         if self.across_layers and not any(map(self.projects, range(self.layers))):
             raise ValueError("across_layers needs a layer with another above it and a U of form shared")
 
+    def bands_read(self, nfilt: int) -> int:
+        """How many bands the cells read at a step, *nfilt* of each frame."""
+        return (self.context + 1) * self.stack * nfilt
+
     def matrices(self, layer: int) -> dict[str, MatrixSettings]:
         """How the matrices ``W`` and ``U`` of a layer, counted from 0, are stored."""
         at = self.top if self.top is not None and layer else self
@@ -166,8 +170,7 @@ class Network(nn.Module):
         self.settings = settings
         self.front = Front(mfcc, settings)
         cells: list[Cell] = []
-        self._bands = settings.stack * mfcc.nfilt
-        width = (settings.context + 1) * self._bands
+        width = settings.bands_read(mfcc.nfilt)
         for layer in range(settings.layers):
             cells.append(make_cell(settings, layer, width))
             width = settings.matrices(layer)["U"].rank if settings.projects(layer) else cells[-1].outputs
@@ -183,7 +186,7 @@ class Network(nn.Module):
     @property
     def parts(self) -> list[int]:
         """State sizes in their packed order: the front's, the bands of earlier steps, then each cell's."""
-        context = self.settings.context * self._bands
+        context = self.settings.context * self.settings.stack * self.front.bands.shape[1]
         return [self.front.state_size, context, *(cell.state_size for cell in self.cells)]
 
     @property
