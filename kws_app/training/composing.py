@@ -19,6 +19,10 @@ FAR_GAIN = 1 / 3
 """Of 3 m against the metre at which clips are taken to be recorded."""
 OVER_MUSIC_DB = (5.0, 25.0)
 """How much louder the talk of a television is than what plays under it."""
+OVER_NOISE_DB = (0.0, 15.0)
+"""How much louder talk is than the noise around it."""
+NOISE_SECONDS = 30
+"""Before another noise."""
 JOINT_SECONDS = 0.3
 LONGEST_SECONDS = 1800
 """Of a background stream, so that no file is unwieldy and the work can be spread."""
@@ -133,6 +137,17 @@ def on_television(
         if rooms:
             played = reverberate(played, rooms[rng.integers(len(rooms))]) * np.float32(FAR_GAIN)
         yield name, played * np.float32(min(1.0, 0.95 / float(np.abs(played).max())))
+
+
+def in_noise(
+    rng: np.random.Generator, talk: Iterable[tuple[str, Audio]], noise: Sequence[Audio]
+) -> Iterator[tuple[str, Audio]]:
+    """Talk in a place that is not quiet, another one every half a minute."""
+    over, piece = Over(noise, OVER_NOISE_DB), NOISE_SECONDS * RATE
+    for name, audio in talk:
+        pieces = [audio[first : first + piece] for first in range(0, len(audio), piece)]
+        noisy = np.concatenate([over(rng, piece, 0, len(piece)) for piece in pieces])
+        yield name, noisy * np.float32(min(1.0, 0.95 / float(np.abs(noisy).max())))
 
 
 def room_tone(rng: np.random.Generator, length: int) -> Audio:

@@ -23,6 +23,7 @@ from kws_app.training.composing import (
     Over,
     background_streams,
     clean,
+    in_noise,
     on_television,
     words_stream,
 )
@@ -36,6 +37,7 @@ ROOMS = "rirs"
 """The folder of room responses below a background folder; all others are categories of negatives."""
 TELEVISION = "television"
 """A condition of words, and a kind of negatives."""
+NOISY_TALK = "noisy_talk"
 TELEVISION_DB = (5.0, 15.0)
 FAR_METRES = (2.0, 4.0)
 MIXED_SECONDS = 3600
@@ -128,6 +130,13 @@ def _add_background(parser: argparse.ArgumentParser) -> None:
         metavar="HOURS",
         help="of television, as one more kind, at most (default 0)",
     )
+    parser.add_argument(
+        "--noisy-hours",
+        type=numbers(),
+        default=0.0,
+        metavar="HOURS",
+        help="of the same talk in noise, 0 to 15 dB above it, as one more kind, at most (default 0)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -137,11 +146,7 @@ def run(args: argparse.Namespace) -> int:
     words = {} if args.words is None else held_out.words(args.words)
     rooms = _rooms(args, held_out, folder) if words or args.television_hours else []
     conditions = _conditions(args, held_out, rooms) if words else {}
-    for keyword, clips in words.items():
-        for condition, change in conditions.items():
-            name = f"positive/{keyword}.{condition}"
-            audio, spoken = words_stream(folder.rng(name), clips, change)
-            folder.add(name, audio, kind="positive", keyword=keyword, condition=condition, words=spoken)
+    _build_words(folder, words, conditions)
     for kind in ("other-words", "near-misses"):
         source = getattr(args, kind.replace("-", "_"))
         if source is not None and (clips := held_out.clips(source)):
@@ -150,13 +155,9 @@ def run(args: argparse.Namespace) -> int:
             folder.add(name, audio, kind=kind, words=spoken)
     for category, path in kinds.items():
         _build_background(folder, category, held_out.recordings(path), args.hours)
-    if args.television_hours:
-        talk = held_out.recordings(args.background / args.television)
-        music = _sounds(args.background / (args.music or "music"), held_out)
-        played = on_television(folder.rng("on television"), talk, music, rooms)
-        _build_background(folder, TELEVISION, played, args.television_hours)
+    _build_talk(folder, args, held_out, rooms)
     if not any(stream["kind"] == "negative" for stream in folder.streams.values()):
-        message = "gave no hours without the words; see --kinds, --hours and --television-hours"
+        message = "gave no hours without the words; see --kinds, --hours, --television-hours and --noisy-hours"
         raise ConfigError(Fault(str(args.background), None, "", message))
     manifest = folder.write_manifest(split=args.split, speakers=_groups(words), skipped=held_out.skipped)
     if held_out.skipped:
@@ -176,17 +177,47 @@ def _kinds(args: argparse.Namespace) -> dict[str, Path]:
             Fault(str(args.background), None, "", "no recordings in KIND/ below it, as in speech/, noise/")
         )
     chosen = [*there] if args.kinds is None else args.kinds
+    talk = [args.television] if args.television_hours or args.noisy_hours else []
+    noise = [args.noise] if args.noisy_hours else []
     faults = [
         Fault(str(args.background), None, "", f"no folder {kind!r}{did_you_mean(kind, there)}")
-        for kind in [*chosen, *([args.television] if args.television_hours else []), *filter(None, [args.music])]
+        for kind in [*chosen, *talk, *noise, *filter(None, [args.music])]
         if kind not in there
     ]
-    if args.television_hours and TELEVISION in chosen:
-        message = f"is what --{TELEVISION}-hours makes; call the folder otherwise"
-        faults.append(Fault(str(args.background / TELEVISION), None, "", message))
+    for kind, option, hours in (
+        (TELEVISION, "television", args.television_hours),
+        (NOISY_TALK, "noisy", args.noisy_hours),
+    ):
+        if hours and kind in chosen:
+            message = f"is what --{option}-hours makes; call the folder otherwise"
+            faults.append(Fault(str(args.background / kind), None, "", message))
     if faults:
         raise ConfigError(*faults)
     return {kind: there[kind] for kind in chosen}
+
+
+def _build_words(
+    folder: StreamFolder, words: Mapping[str, list[SpokenClip]], conditions: Mapping[str, Condition]
+) -> None:
+    """Every word under every condition."""
+    for keyword, clips in words.items():
+        for condition, change in conditions.items():
+            name = f"positive/{keyword}.{condition}"
+            audio, spoken = words_stream(folder.rng(name), clips, change)
+            folder.add(name, audio, kind="positive", keyword=keyword, condition=condition, words=spoken)
+
+
+def _build_talk(folder: StreamFolder, args: argparse.Namespace, held_out: HeldOut, rooms: list[Audio]) -> None:
+    """Talk as it comes from a television, and in noise, if hours of it are wanted."""
+    talk = args.background / args.television
+    if args.television_hours:
+        music = _sounds(args.background / (args.music or "music"), held_out)
+        played = on_television(folder.rng("on television"), held_out.recordings(talk), music, rooms)
+        _build_background(folder, TELEVISION, played, args.television_hours)
+    if args.noisy_hours:
+        noise = _sounds(args.background / args.noise, held_out)
+        noisy = in_noise(folder.rng("in noise"), held_out.recordings(talk), noise)
+        _build_background(folder, NOISY_TALK, noisy, args.noisy_hours)
 
 
 def _build_background(

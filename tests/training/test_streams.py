@@ -15,7 +15,7 @@ pytest.importorskip("torch", reason="the training extra is not installed")
 from kws_app.arrays import RATE, Samples
 from kws_app.training.augment import rms
 from kws_app.training.cli import main
-from kws_app.training.composing import Far, Over, background_streams, on_television
+from kws_app.training.composing import Far, Over, background_streams, in_noise, on_television
 from kws_app.training.manifest import read_manifest
 from kws_app.training.page import page
 from tests.conftest import SAID, spoken_words
@@ -64,6 +64,7 @@ def test_hours_without_words_are_judged_beside_other_streams(
 ) -> None:
     build(recordings, tmp_path / "streams")
     arguments = ["--background", str(recordings / "background"), "--television", "talk", "--television-hours", "0.005"]
+    arguments += ["--noisy-hours", "0.002"]
     assert main(["streams", *arguments, "--rooms", "2", "--out", str(tmp_path / "more")]) == 0
     streams, out = tmp_path / "streams" / "truth.json", tmp_path / "out.json"
 
@@ -72,20 +73,21 @@ def test_hours_without_words_are_judged_beside_other_streams(
 
     found = json.loads(out.read_text())
     hours = {c: f["hours"] for c, f in found["keywords"]["rise"]["figures"]["false_alarms"].items()}
-    assert hours == {"noise": 0.005, "talk": 0.017, "television": 0.005}
+    assert hours == {"noise": 0.005, "noisy_talk": 0.002, "talk": 0.017, "television": 0.005}
     assert found["negatives"] == ["more/truth.json"]
     assert "truth.json and more/truth.json" in page(found)
     assert found["keywords"]["rise"]["figures"]["misses"]["clean"]["words"] == 3
 
 
-def test_a_kind_that_is_called_like_the_television_is_refused(
-    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("kind", "option"), [("television", "--television-hours"), ("noisy_talk", "--noisy-hours")])
+def test_a_kind_that_is_called_like_what_is_made_is_refused(
+    recordings: Path, tmp_path: Path, kind: str, option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "words").symlink_to(recordings / "words")
-    write(tmp_path / "background/television/hum.wav", spoken_words("hum"))
+    write(tmp_path / "background" / kind / "hum.wav", spoken_words("hum"))
 
-    assert build(tmp_path, tmp_path / "out", "--television-hours", "1") == 78
-    assert "is what --television-hours makes" in capsys.readouterr().err
+    assert build(tmp_path, tmp_path / "out", option, "1") == 78
+    assert f"is what {option} makes" in capsys.readouterr().err
 
 
 def test_only_the_kinds_that_are_asked_for_become_negatives(recordings: Path, tmp_path: Path) -> None:
@@ -97,7 +99,13 @@ def test_only_the_kinds_that_are_asked_for_become_negatives(recordings: Path, tm
 
 
 @pytest.mark.parametrize(
-    "more", [["--kinds", "tlak"], ["--music", "tlak"], ["--television", "tlak", "--television-hours", "1"]]
+    "more",
+    [
+        ["--kinds", "tlak"],
+        ["--music", "tlak"],
+        ["--television", "tlak", "--television-hours", "1"],
+        ["--noise", "tlak", "--noisy-hours", "1"],
+    ],
 )
 def test_a_kind_that_is_not_there_is_refused_with_the_nearest(
     recordings: Path, tmp_path: Path, more: list[str], capsys: pytest.CaptureFixture[str]
@@ -136,6 +144,18 @@ def test_a_television_plays_music_under_its_talk() -> None:
 
     assert name == "news"
     assert 5 <= 20 * np.log10(rms(talk) / rms(played - talk)) <= 25
+
+
+def test_noisy_talk_is_over_another_noise_every_half_minute() -> None:
+    talk, hums = np.full(40 * RATE, 0.1, np.float32), [np.tile([a, -a], RATE).astype(np.float32) for a in (0.1, 0.5)]
+
+    [(name, noisy)] = in_noise(np.random.default_rng(0), [("chat", talk)], hums)
+
+    half_minutes = (noisy - talk)[: 30 * RATE], (noisy - talk)[30 * RATE :]
+    louder = [20 * np.log10(rms(talk) / rms(noise)) for noise in half_minutes]
+    assert name == "chat"
+    assert all(0 <= decibels <= 15 for decibels in louder)
+    assert abs(louder[0] - louder[1]) > 0.1
 
 
 def test_a_television_is_across_the_room() -> None:
