@@ -61,7 +61,7 @@ def to_start_from(path: Path, source: Recipe, recipe: Recipe) -> Network:
     """
     if not path.exists():
         raise ConfigError(Fault(str(path), None, "", "no such file; kws-train train writes it"))
-    free = {f"network.{key}" for key in ("W", "U", "top", "across_layers", "piecewise_linear", "phases")}
+    free = {f"network.{key}" for key in ("W", "U", "top", "across_layers", "piecewise_linear", "phases", "pause_bonus")}
     if source.network.context <= recipe.network.context:
         free.add("network.context")  # what it did not read is read as nothing at first
     if source.network.cell == WITHOUT_GHOSTS.get(recipe.network.cell):

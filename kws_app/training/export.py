@@ -8,6 +8,7 @@ the file's scores differ from the network's over a long stream.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from kws_app.training.cells import Cell
 from kws_app.training.cellsteps import cell_step
 from kws_app.training.graph import Graph
 from kws_app.training.network import CLAMP, Front, Network
+from kws_app.training.pause import BUSY, LEAST_RANGE, QUIET, Windows
 from kws_app.training.phases import phase_scores
 from kws_app.training.quantize import quantized
 from kws_app.wholefile import whole
@@ -38,12 +40,12 @@ def step_graph(network: Network, card: Card, *, int8: bool = True) -> bytes:
     """The network's step as a serialised ONNX model with *card* in its metadata."""
     graph, phases, coefficients = Graph(int8=int8), network.settings.phases, network.front.bands.shape[0]
     if phases == 1:
-        x, carried = _step(graph, network, "features", "state")
+        logits, carried = _step(graph, network, "features", "state")
         graph.add("Concat", *carried, name="next_state", axis=1)
     else:
-        x = _in_phases(graph, network)
-    _scores(graph, network, graph.linear(x, network.head.weight, network.head.bias))
-    size = (phases - 1) * coefficients + phases * sum(network.parts)
+        logits = _in_phases(graph, network)
+    _scores(graph, network, logits)
+    size = (phases - 1) * coefficients + phases * sum(_parts(network))
     fillers = {"fillers": network.fillers} if network.fillers else {}
     outputs = {"scores": network.head.out_features - network.fillers, "next_state": size, **fillers}
     model = helper.make_model(
@@ -63,30 +65,46 @@ def step_graph(network: Network, card: Card, *, int8: bool = True) -> bytes:
     return bytes(model.SerializeToString())
 
 
+def _parts(network: Network) -> list[int]:
+    """State sizes of one phase in their packed order: the network's, but after the front's what a pause is told by."""
+    front, *rest = network.parts
+    return [size for size in (front, *_carried_levels(network), *rest) if size]
+
+
+def _carried_levels(network: Network) -> tuple[int, ...]:
+    """Levels of frames, and averages of them, that the next step needs."""
+    windows = Windows.of(network)
+    return ((windows.smoothed - 1) * network.front.stack, windows.heard - 1) if network.settings.pause_bonus else ()
+
+
 def _step(graph: Graph, network: Network, features: str, state: str) -> tuple[str, list[str]]:
-    """What the head reads at a step, and what is carried to the next."""
-    level, *states = graph.split(state, [size for size in network.parts if size])
-    x, level = _front(graph, network.front, features, level)
-    carried = [level]
+    """The logits of a step, and what is carried to the next."""
+    before, *states = graph.split(state, _parts(network))
+    x, after, means = _front(graph, network.front, features, before)
+    carried, bonus = [after], ""
+    if network.settings.pause_bonus:
+        bonus, levels = _pause_bonus(graph, network, means, [states.pop(0), states.pop(0)])
+        carried += levels
     if network.settings.context:
         x = graph.add("Concat", x, states.pop(0), axis=1)
         carried.append(graph.slice(x, [0], [network.parts[1]], axis=1))
-    for layer, (cell, before) in enumerate(zip(network.cells, states, strict=True)):
+    for layer, (cell, state) in enumerate(zip(network.cells, states, strict=True)):
         assert isinstance(cell, Cell)
-        x, last = cell_step(graph, cell, x, before)
+        x, last = cell_step(graph, cell, x, state)
         carried.append(last)
         P = network.projection(layer)
         x = x if P is None else graph.linear(x, P)
-    return x, carried
+    logits = graph.linear(x, network.head.weight, network.head.bias)
+    return graph.add("Add", logits, bonus) if bonus else logits, carried
 
 
 def _in_phases(graph: Graph, network: Network) -> str:
-    """A step of all phases, each a row of the batch, so that a weight is read from memory once.
+    """The logits of all phases, each a row of the batch, so that a weight is read from memory once.
 
     The state is the frames that the later phases have yet to hear, then every phase's own.
     """
     phases, stack, coefficients = network.settings.phases, network.front.stack, network.front.bands.shape[0]
-    waiting, size = (phases - 1) * coefficients, sum(network.parts)
+    waiting, size = (phases - 1) * coefficients, sum(_parts(network))
     earlier, states = graph.split("state", [waiting, phases * size])
     frames = graph.add("Concat", earlier, "features", axis=1)
     heard = [
@@ -94,11 +112,11 @@ def _in_phases(graph: Graph, network: Network) -> str:
         for first in reversed(range(phases))
     ]
     features = graph.reshape(graph.add("Concat", *heard, axis=1), -1, stack * coefficients)
-    x, carried = _step(graph, network, features, graph.reshape(states, -1, size))
+    logits, carried = _step(graph, network, features, graph.reshape(states, -1, size))
     left = graph.slice(frames, [stack * coefficients], [stack * coefficients + waiting], axis=1)
     after = graph.reshape(graph.add("Concat", *carried, axis=1), -1, phases * size)
     graph.add("Concat", left, after, name="next_state", axis=1)
-    return x
+    return logits
 
 
 def _scores(graph: Graph, network: Network, logits: str) -> None:
@@ -120,13 +138,18 @@ def _value(name: str, size: int) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size])
 
 
-def _front(graph: Graph, front: Front, features: str, level: str) -> tuple[str, str]:
-    """:class:`Front`: bands above the floor and the bottom, less the level that follows them, scaled and clamped."""
+def _front(graph: Graph, front: Front, features: str, level: str) -> tuple[str, str, list[str]]:
+    """:class:`Front`: bands above the floor and the bottom, less the level that follows them, scaled and clamped.
+
+    And that level, and of each frame the mean of its bands.
+    """
     matrix, floor = graph.matrix(front.bands), graph.constant([-front.floor])
     depth, above_bottom = graph.constant([front.depth]), []
+    means: list[str] = []
     for frame in graph.split(features, [front.bands.shape[0]] * front.stack):
         bands = graph.add("Softplus", graph.add("Gemm", frame, matrix, floor))
-        level = _followed(graph, front, bands, level)
+        means.append(graph.add("ReduceMean", bands, graph.constant([1], np.int64), keepdims=1))
+        level = _followed(graph, front, means[-1], level)
         bottom = graph.add("Sub", level, depth)
         above_bottom.append(graph.add("Softplus", graph.add("Sub", bands, bottom)))
     x = above_bottom[0] if front.stack == 1 else graph.add("Concat", *above_bottom, axis=1)
@@ -134,16 +157,32 @@ def _front(graph: Graph, front: Front, features: str, level: str) -> tuple[str, 
     scaled = graph.add("Mul", x, graph.constant(np.tile(scale, front.stack)))
     shifted = graph.add("Add", scaled, graph.constant(np.tile(shift, front.stack)))
     limits = (graph.constant(-CLAMP), graph.constant(CLAMP))
-    return graph.add("Clip", shifted, *limits), level
+    return graph.add("Clip", shifted, *limits), level, means
 
 
-def _followed(graph: Graph, front: Front, bands: str, level: str) -> str:
-    """The level after these bands."""
-    mean = graph.add("ReduceMean", bands, graph.constant([1], np.int64), keepdims=1)
+def _followed(graph: Graph, front: Front, mean: str, level: str) -> str:
+    """The level after bands of this mean."""
     difference = graph.add("Sub", mean, level)
     rises = graph.add("Greater", difference, graph.constant([0.0]))
     speed = graph.add("Where", rises, graph.constant([front.rise]), graph.constant([front.fall]))
     return str(graph.add("Add", level, graph.add("Mul", speed, difference)))
+
+
+def _pause_bonus(graph: Graph, network: Network, frames: Sequence[str], before: Sequence[str]) -> tuple[str, list[str]]:
+    """:func:`pause_bonus` of a step whose frames are this loud, and what of it and of *before* the next step needs."""
+    bonus, one = network.settings.pause_bonus, graph.constant([1], np.int64)
+    levels = graph.add("Concat", before[0], *frames, axis=1)
+    smoothed = graph.add("Concat", before[1], graph.add("ReduceMean", levels, one, keepdims=1), axis=1)
+    mean, lowest, highest = (graph.add(f"Reduce{of}", smoothed, one, keepdims=1) for of in ("Mean", "Min", "Max"))
+    span = graph.add("Max", graph.add("Sub", highest, lowest), graph.constant(LEAST_RANGE))
+    activity = graph.add("Div", graph.add("Sub", mean, lowest), span)
+    fallen = graph.add("Mul", activity, graph.constant(-bonus / (BUSY - QUIET)))
+    risen = graph.add("Add", fallen, graph.constant(bonus * BUSY / (BUSY - QUIET)))
+    carried = [
+        graph.slice(history, [new], [new + size], axis=1)
+        for history, new, size in zip((levels, smoothed), (len(frames), 1), _carried_levels(network), strict=True)
+    ]
+    return graph.add("Clip", risen, graph.constant(0.0), graph.constant(bonus)), carried
 
 
 def stream_scores(model: Model, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -21,6 +21,7 @@ class Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.initialisers: list[onnx.TensorProto] = []
         self._int8 = int8
+        self._constants: dict[tuple[bytes, str, tuple[int, ...]], str] = {}
         self._matrices: dict[int, tuple[Tensor, str]] = {}
 
     def add(self, operator: str, *inputs: str, outputs: int = 1, name: str = "", **attributes: Any) -> Any:
@@ -30,9 +31,13 @@ class Graph:
         return names[0] if outputs == 1 else names
 
     def constant(self, value: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
-        name = f"constant_{len(self.initialisers)}"
-        self.initialisers.append(numpy_helper.from_array(np.asarray(value, dtype), name))
-        return name
+        """A number or an array, of which the file has one however often it is used."""
+        array = np.asarray(value, dtype)
+        key = array.tobytes(), array.dtype.str, array.shape
+        if key not in self._constants:
+            self._constants[key] = f"c{len(self.initialisers)}"  # a file of kilobytes has a hundred of these names
+            self.initialisers.append(numpy_helper.from_array(array, self._constants[key]))
+        return self._constants[key]
 
     def matrix(self, weight: Tensor) -> str:
         """A weight matrix, int8 with one scale a row if the graph is an int8 one."""

@@ -73,12 +73,17 @@ class NetworkSettings:
     phases: int = setting(
         1, between=(1, 8), help="times it runs side by side, each a frame later, for the mean score; at most stack"
     )
+    pause_bonus: float = setting(
+        0.0, between=(0, 5), help="added to the logits of the file where the last 3 s were mostly quiet"
+    )
     depth: float = setting(5.0, between=(1, 50), help="log energy below the level at which the bottom lies; 5 is 22 dB")
     floor: float = setting(3.0, between=(-36, 20), help="log energy added to every band; 3 is -80 dBFS of white noise")
 
     def __post_init__(self) -> None:
         if self.phases > self.stack:
             raise ValueError(f"phases must be at most stack, {self.stack}: the next would hear what the first heard")
+        if self.pause_bonus and self.head == "softmax":
+            raise ValueError("pause_bonus needs head: sigmoid; behind a softmax a score is a share of a whole")
         if self.across_layers and not any(map(self.projects, range(self.layers))):
             raise ValueError("across_layers needs a layer with another above it and a U of form shared")
 
@@ -122,6 +127,7 @@ class Front(nn.Module):
         if mfcc.appendEnergy:
             raise ValueError("features.appendEnergy must be off: the log energy in coefficient 0 hides the DCT's own")
         self.stack, self.floor, self.depth = settings.stack, settings.floor, settings.depth
+        self.winstep = mfcc.winstep
         self.rise = 1 - math.exp(-mfcc.winstep / RISE_SECONDS)
         self.fall = 1 - math.exp(-mfcc.winstep / FALL_SECONDS)
         self.register_buffer("bands", torch.from_numpy(inverse_dct(mfcc)))  # (numcep, nfilt)
@@ -136,7 +142,7 @@ class Front(nn.Module):
 
     def follow(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Bands of ``(frames, batch, numcep)`` relative to the level that follows their mean, both from the floor."""
-        bands = nn.functional.softplus(features @ self.bands - self.floor)
+        bands = self.energies(features)
         level, levels = state, []
         for mean in bands.mean(dim=-1, keepdim=True):
             difference = mean - level
@@ -144,6 +150,14 @@ class Front(nn.Module):
             levels.append(level)
         above_bottom = bands - torch.stack(levels) + self.depth
         return nn.functional.softplus(above_bottom) - self.depth, level
+
+    def energies(self, features: Tensor) -> Tensor:
+        """Log-mel bands above the floor, of ``(..., numcep)``."""
+        return nn.functional.softplus(features @ self.bands - self.floor)
+
+    def levels(self, features: Tensor) -> Tensor:
+        """How loud each step is, ``(steps, batch)``: the mean over its frames and bands, above the floor."""
+        return self.energies(features.unflatten(2, (self.stack, -1))).mean(dim=(2, 3))
 
     def measure(self, features: Tensor) -> None:
         """Set mean and deviation from ``(frames, batch, numcep)`` features."""

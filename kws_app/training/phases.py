@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from kws_app.training.network import Network, stacked
+from kws_app.training.pause import pause_bonus
 
 
 def phase_scores(network: Network, features: Tensor) -> Tensor:
-    """Scores ``(steps, batch, outputs)`` of streams that begin, in the mean over the phases.
+    """Scores ``(steps, batch, outputs)`` of streams that begin, in the mean over the phases, as a file gives them.
 
     Args:
         features: ``(steps, batch, stack * coefficients)``.
@@ -22,6 +23,8 @@ def phase_scores(network: Network, features: Tensor) -> Tensor:
     phases, batch = network.settings.phases, features.shape[1]
     x = torch.cat([delayed(features, network.front.stack, frames) for frames in range(phases)], dim=1)
     logits, _ = network(x, network.start(phases * batch).to(x))
+    if network.settings.pause_bonus:
+        logits = logits + pause_bonus(network, x)
     return network.scores(logits).unflatten(1, (phases, batch)).mean(dim=1)
 
 

@@ -118,12 +118,35 @@ def test_a_graph_carries_the_bands_of_earlier_steps() -> None:
     np.testing.assert_allclose(scores, network_scores(network, pairs), atol=FLOAT_TOLERANCE)
 
 
+@pytest.mark.parametrize(("stack", "settings"), [(1, {}), (2, {"context": 2}), (8, {"layers": 2})])
+def test_a_graph_tells_a_pause_by_the_levels_it_carries(stack: int, settings: dict[str, object]) -> None:
+    network, card = made("GRU", stack=stack, pause_bonus=3.0, **settings)
+    steps = steps_of(features(), stack)
+
+    scores = stream_scores(Model(Path("model.onnx"), step_graph(network, card, int8=False)), steps)
+
+    np.testing.assert_allclose(scores, network_scores(network, steps), atol=FLOAT_TOLERANCE)
+    plain, _ = made("GRU", stack=stack, **settings)
+    assert np.abs(scores - network_scores(plain, steps)).max() > 100 * FLOAT_TOLERANCE
+
+
+def test_a_graph_has_every_constant_once() -> None:
+    graph = onnx.load_from_string(step_graph(*made("GRU", stack=2, phases=2)))
+
+    constants = [
+        (tuple(value.dims), value.data_type, value.raw_data or bytes(value)) for value in graph.graph.initializer
+    ]
+
+    assert len(constants) == len(set(constants))
+
+
 @pytest.mark.parametrize(
     ("cell", "phases", "settings"),
     [
         ("GhostRNN", 2, {"phi": "diagonal", "U": MatrixSettings("shared", 6)}),
         ("GRU", 2, {"head": "softmax"}),
         ("GhostRNN", 2, {"context": 2, "W": MatrixSettings("shared", 6)}),
+        ("GhostRNN", 2, {"context": 1, "pause_bonus": 2.0}),
         ("LSTM", 3, {"layers": 2}),
     ],
 )
@@ -242,7 +265,7 @@ def test_a_ghostrnn_saved_before_matrices_had_forms_exports_to_the_same_graph() 
     graph = onnx.load_from_string(step_graph(network, card)).graph
     assert (
         hashlib.sha256(graph.SerializeToString()).hexdigest()
-        == "ce7337626fa50aaf7b07b5d8a516175bd0637f90241247c1b30adb89fc11cd92"
+        == "ede328371c480ff9b890aa9bbdc90bb49aa402b2f752de64385a9bb8d43e3f1a"
     )
 
 

@@ -123,7 +123,7 @@ def test_a_smaller_form_goes_on_from_what_the_dense_network_learnt(tmp_path: Pat
     dense.mkdir()
     small.mkdir()
     network = Trainer(with_phones(1.0), shard(), dense).run()
-    low_rank = replace(RECIPE, network=replace(RECIPE.network, U=MatrixSettings("low_rank", 2)))
+    low_rank = replace(RECIPE, network=replace(RECIPE.network, U=MatrixSettings("low_rank", 2), pause_bonus=1.0))
 
     trained = to_start_from(dense / "checkpoint.pt", with_phones(1.0), low_rank)
     run = Trainer(low_rank, shard(), small, trained=trained)

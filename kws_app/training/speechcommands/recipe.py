@@ -89,7 +89,7 @@ class ClipRecipe:
             del said["course"]["start_from"]
         if not self.network.context:  # as young
             del said["network"]["context"]
-        del said["network"]["phases"]  # of the exported file
+        del said["network"]["phases"], said["network"]["pause_bonus"]  # of the exported file
         text = json.dumps([said, self.seed, list(self.keywords)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
