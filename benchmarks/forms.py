@@ -1,4 +1,4 @@
-"""What the forms of a matrix cost, Toeplitz-like ones in two ways, and phases: ``python -m benchmarks.forms``."""
+"""What forms of a matrix cost, Toeplitz-like ones in two ways, phases and a pause: ``python -m benchmarks.forms``."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def products() -> None:
 
 
 def files() -> None:
-    """Write, load and step networks of every form, then the shipped model's in one and in two phases."""
+    """Write, load and step networks of every form, then the shipped model's in one and two phases and with a pause."""
     print(f"{'cell':9} {'form':9} {'rank':>4} {'numbers':>8} {'macs':>7} {'bytes':>7} {'load ms':>8} {'step us':>8}")
     found = []
     for cell in ("GRU", "GhostRNN", "FastGRNN", "LSTM"):
@@ -75,10 +75,10 @@ def files() -> None:
             matrix = MatrixSettings(form, rank)
             row, step = _loaded(NetworkSettings(cell=cell, hidden=100, W=matrix, U=matrix))
             found.append((f"{cell:9} {form:9} {rank:4} {row}", step))
-    for phases in (1, 2):
+    for phases, bonus, after in ((1, 0.0, ""), (2, 0.0, ""), (2, 1.0, ", pause")):
         U = MatrixSettings("shared", 64)
-        row, step = _loaded(NetworkSettings(hidden=352, phi="diagonal", U=U, stack=2, phases=phases))
-        found.append((f"GhostRNN  {phases} of 2 phases  {row}", step))
+        row, step = _loaded(NetworkSettings(hidden=352, phi="diagonal", U=U, stack=2, phases=phases, pause_bonus=bonus))
+        found.append((f"GhostRNN  {phases} of 2 phases{after:7}  {row}", step))
     costs = microseconds(*(step for _, step in found))
     for (row, _), cost in zip(found, costs, strict=True):
         print(f"{row} {cost:8.1f}")
