@@ -21,8 +21,8 @@ OVER_MUSIC_DB = (5.0, 25.0)
 """How much louder the talk of a television is than what plays under it."""
 OVER_NOISE_DB = (0.0, 15.0)
 """How much louder talk is than the noise around it."""
-NOISE_SECONDS = 30
-"""Before another noise."""
+NOISE_SECONDS, TELEVISION_SECONDS = 30, 60
+"""Before another noise, and before another music and room."""
 JOINT_SECONDS = 0.3
 LONGEST_SECONDS = 1800
 """Of a background stream, so that no file is unwieldy and the work can be spread."""
@@ -127,27 +127,35 @@ def background_streams(
         yield np.concatenate(parts), sources
 
 
-def on_television(
-    rng: np.random.Generator, talk: Iterable[tuple[str, Audio]], music: Sequence[Audio], rooms: Sequence[Audio]
-) -> Iterator[tuple[str, Audio]]:
-    """Talk as it comes from a television: over music, if there is any, and across a room, if there are rooms."""
+def on_television(rng: np.random.Generator, talk: Audio, music: Sequence[Audio], rooms: Sequence[Audio]) -> Audio:
+    """A stream of talk as it comes from a television: over music, if there is any, and across a room, if there are.
+
+    Another music and another room every minute. Music goes on between two recordings, as noise does in
+    :func:`in_noise`.
+    """
     under = Over(music, OVER_MUSIC_DB, pauses=True)
-    for name, audio in talk:
-        played = under(rng, audio, 0, len(audio)) if music else audio
-        if rooms:
-            played = reverberate(played, rooms[rng.integers(len(rooms))]) * np.float32(FAR_GAIN)
-        yield name, played * np.float32(min(1.0, 0.95 / float(np.abs(played).max())))
+
+    def played(minute: Audio) -> Audio:
+        sound = under(rng, minute, 0, len(minute)) if music else minute
+        return reverberate(sound, rooms[rng.integers(len(rooms))]) * np.float32(FAR_GAIN) if rooms else sound
+
+    return _in_pieces(talk, TELEVISION_SECONDS, played)
 
 
-def in_noise(
-    rng: np.random.Generator, talk: Iterable[tuple[str, Audio]], noise: Sequence[Audio]
-) -> Iterator[tuple[str, Audio]]:
-    """Talk in a place that is not quiet, another one every half a minute."""
-    over, piece = Over(noise, OVER_NOISE_DB), NOISE_SECONDS * RATE
-    for name, audio in talk:
-        pieces = [audio[first : first + piece] for first in range(0, len(audio), piece)]
-        noisy = np.concatenate([over(rng, piece, 0, len(piece)) for piece in pieces])
-        yield name, noisy * np.float32(min(1.0, 0.95 / float(np.abs(noisy).max())))
+def in_noise(rng: np.random.Generator, talk: Audio, noise: Sequence[Audio]) -> Audio:
+    """A stream of talk in a place that is not quiet, another one every half a minute.
+
+    Noise goes on between two recordings, as it does between two sentences: a kitchen does not fall silent there.
+    """
+    over = Over(noise, OVER_NOISE_DB)
+    return _in_pieces(talk, NOISE_SECONDS, lambda piece: over(rng, piece, 0, len(piece)))
+
+
+def _in_pieces(audio: Audio, seconds: int, change: Callable[[Audio], Audio]) -> Audio:
+    """*audio* changed piece by piece, and made softer if it would clip."""
+    pieces = [audio[first : first + seconds * RATE] for first in range(0, len(audio), seconds * RATE)]
+    changed = np.concatenate([change(piece) for piece in pieces])
+    return np.asarray(changed * min(1.0, 0.95 / float(np.abs(changed).max())), np.float32)
 
 
 def room_tone(rng: np.random.Generator, length: int) -> Audio:

@@ -68,11 +68,11 @@ def step_graph(network: Network, card: Card, *, int8: bool = True) -> bytes:
 def _parts(network: Network) -> list[int]:
     """State sizes of one phase in their packed order: the network's, but after the front's what a pause is told by."""
     front, *rest = network.parts
-    return [size for size in (front, *_carried_levels(network), *rest) if size]
+    return [size for size in (front, *_pause_parts(network), *rest) if size]
 
 
-def _carried_levels(network: Network) -> tuple[int, ...]:
-    """Levels of frames, and averages of them, that the next step needs."""
+def _pause_parts(network: Network) -> tuple[int, ...]:
+    """Of how many frames the loudness is carried, and how many averages of it."""
     windows = Windows.of(network)
     return ((windows.smoothed - 1) * network.front.stack, windows.heard - 1) if network.settings.pause_bonus else ()
 
@@ -83,14 +83,14 @@ def _step(graph: Graph, network: Network, features: str, state: str) -> tuple[st
     x, after, means = _front(graph, network.front, features, before)
     carried, bonus = [after], ""
     if network.settings.pause_bonus:
-        bonus, levels = _pause_bonus(graph, network, means, [states.pop(0), states.pop(0)])
-        carried += levels
+        bonus, heard = _pause_bonus(graph, network, means, [states.pop(0), states.pop(0)])
+        carried += heard
     if network.settings.context:
         x = graph.add("Concat", x, states.pop(0), axis=1)
         carried.append(graph.slice(x, [0], [network.parts[1]], axis=1))
-    for layer, (cell, state) in enumerate(zip(network.cells, states, strict=True)):
+    for layer, (cell, units) in enumerate(zip(network.cells, states, strict=True)):
         assert isinstance(cell, Cell)
-        x, last = cell_step(graph, cell, x, state)
+        x, last = cell_step(graph, cell, x, units)
         carried.append(last)
         P = network.projection(layer)
         x = x if P is None else graph.linear(x, P)
@@ -171,8 +171,8 @@ def _followed(graph: Graph, front: Front, mean: str, level: str) -> str:
 def _pause_bonus(graph: Graph, network: Network, frames: Sequence[str], before: Sequence[str]) -> tuple[str, list[str]]:
     """:func:`pause_bonus` of a step whose frames are this loud, and what of it and of *before* the next step needs."""
     bonus, one = network.settings.pause_bonus, graph.constant([1], np.int64)
-    levels = graph.add("Concat", before[0], *frames, axis=1)
-    smoothed = graph.add("Concat", before[1], graph.add("ReduceMean", levels, one, keepdims=1), axis=1)
+    loudness = graph.add("Concat", before[0], *frames, axis=1)
+    smoothed = graph.add("Concat", before[1], graph.add("ReduceMean", loudness, one, keepdims=1), axis=1)
     mean, lowest, highest = (graph.add(f"Reduce{of}", smoothed, one, keepdims=1) for of in ("Mean", "Min", "Max"))
     span = graph.add("Max", graph.add("Sub", highest, lowest), graph.constant(LEAST_RANGE))
     activity = graph.add("Div", graph.add("Sub", mean, lowest), span)
@@ -180,7 +180,7 @@ def _pause_bonus(graph: Graph, network: Network, frames: Sequence[str], before: 
     risen = graph.add("Add", fallen, graph.constant(bonus * BUSY / (BUSY - QUIET)))
     carried = [
         graph.slice(history, [new], [new + size], axis=1)
-        for history, new, size in zip((levels, smoothed), (len(frames), 1), _carried_levels(network), strict=True)
+        for history, new, size in zip((loudness, smoothed), (len(frames), 1), _pause_parts(network), strict=True)
     ]
     return graph.add("Clip", risen, graph.constant(0.0), graph.constant(bonus)), carried
 

@@ -74,7 +74,9 @@ class NetworkSettings:
         1, between=(1, 8), help="times it runs side by side, each a frame later, for the mean score; at most stack"
     )
     pause_bonus: float = setting(
-        0.0, between=(0, 5), help="added to the logits of the file where the last 3 s were mostly quiet"
+        0.0,
+        between=(0, 5),
+        help="added to every keyword's logit in the exported file after a pause; needs head: sigmoid",
     )
     depth: float = setting(5.0, between=(1, 50), help="log energy below the level at which the bottom lies; 5 is 22 dB")
     floor: float = setting(3.0, between=(-36, 20), help="log energy added to every band; 3 is -80 dBFS of white noise")
@@ -155,8 +157,8 @@ class Front(nn.Module):
         """Log-mel bands above the floor, of ``(..., numcep)``."""
         return nn.functional.softplus(features @ self.bands - self.floor)
 
-    def levels(self, features: Tensor) -> Tensor:
-        """How loud each step is, ``(steps, batch)``: the mean over its frames and bands, above the floor."""
+    def loudness(self, features: Tensor) -> Tensor:
+        """Of each step, ``(steps, batch)``: the mean log energy over its frames and bands, above the floor."""
         return self.energies(features.unflatten(2, (self.stack, -1))).mean(dim=(2, 3))
 
     def measure(self, features: Tensor) -> None:
@@ -199,7 +201,7 @@ class Network(nn.Module):
 
     @property
     def parts(self) -> list[int]:
-        """State sizes in their packed order: the front's, the bands of earlier steps, then each cell's."""
+        """State sizes in training, in their packed order: the front's, the bands of earlier steps, then each cell's."""
         context = self.settings.context * self.settings.stack * self.front.bands.shape[1]
         return [self.front.state_size, context, *(cell.state_size for cell in self.cells)]
 

@@ -17,9 +17,9 @@ from kws_app.training.network import Network
 
 HEARD_SECONDS = 3.0
 SMOOTHED_SECONDS = 0.2
-"""Levels are averaged over this, or a gap between two syllables would be the quietest of all."""
+"""Loudness is averaged over this, or a gap between two syllables would be the quietest of all."""
 QUIET, BUSY = 0.3, 0.6
-"""Where the mean of the levels lies between the lowest, 0, and the highest, 1: for all of the bonus, and for none."""
+"""Where the mean of the averages lies between the lowest, 0, and the highest, 1: for all of the bonus, and for none."""
 LEAST_RANGE = 0.3
 """Of log energy, 1.3 dB: in a steady noise, highest and lowest differ by chance."""
 
@@ -33,7 +33,7 @@ class Windows:
 
     @classmethod
     def of(cls, network: Network) -> Windows:
-        """Of a network's steps."""
+        """Of a network's steps; at least two, so that each has something to carry."""
         step = network.front.stack * network.front.winstep
         return cls(max(2, round(SMOOTHED_SECONDS / step)), max(2, round(HEARD_SECONDS / step)))
 
@@ -44,9 +44,10 @@ def pause_bonus(network: Network, features: Tensor) -> Tensor:
     Args:
         features: ``(steps, batch, stack * coefficients)``.
     """
-    windows, levels = Windows.of(network), network.front.levels(features)
-    levels = torch.cat([levels.new_zeros(windows.smoothed + windows.heard - 2, levels.shape[1]), levels]).T
-    heard = nn.functional.avg_pool1d(levels, windows.smoothed, stride=1).unfold(1, windows.heard, 1)
+    windows, loudness = Windows.of(network), network.front.loudness(features)
+    silence = loudness.new_zeros(windows.smoothed + windows.heard - 2, loudness.shape[1])
+    smoothed = nn.functional.avg_pool1d(torch.cat([silence, loudness]).T, windows.smoothed, stride=1)
+    heard = smoothed.unfold(1, windows.heard, 1)
     lowest, highest = heard.amin(dim=2), heard.amax(dim=2)
     activity = (heard.mean(dim=2) - lowest) / (highest - lowest).clamp(min=LEAST_RANGE)
     share = ((BUSY - activity) / (BUSY - QUIET)).clamp(0, 1)

@@ -6,7 +6,7 @@ import argparse
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +117,18 @@ def _add_background(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kinds", nargs="*", metavar="KIND", help="the backgrounds that become negatives by themselves (default all)"
     )
-    parser.add_argument("--noise", default="noise", metavar="KIND", help="the background that words are mixed with")
-    parser.add_argument("--television", default="speech", metavar="KIND", help="the background that talks over words")
+    parser.add_argument(
+        "--noise",
+        default="noise",
+        metavar="KIND",
+        help="the background that words, and the talk of --noisy-hours, are mixed with",
+    )
+    parser.add_argument(
+        "--television",
+        default="speech",
+        metavar="KIND",
+        help="the background that talks: over words, for --television-hours and for --noisy-hours",
+    )
     parser.add_argument(
         "--music", metavar="KIND", help="the background that plays under a television (default music, if there is any)"
     )
@@ -135,7 +145,7 @@ def _add_background(parser: argparse.ArgumentParser) -> None:
         type=numbers(),
         default=0.0,
         metavar="HOURS",
-        help="of the same talk in noise, 0 to 15 dB above it, as one more kind, at most (default 0)",
+        help="of the talk of --television in --noise, 0 to 15 dB above it, as one more kind, at most (default 0)",
     )
 
 
@@ -211,21 +221,40 @@ def _build_talk(folder: StreamFolder, args: argparse.Namespace, held_out: HeldOu
     """Talk as it comes from a television, and in noise, if hours of it are wanted."""
     talk = args.background / args.television
     if args.television_hours:
-        music = _sounds(args.background / (args.music or "music"), held_out)
-        played = on_television(folder.rng("on television"), held_out.recordings(talk), music, rooms)
-        _build_background(folder, TELEVISION, played, args.television_hours)
+        music, played = _sounds(args.background / (args.music or "music"), held_out), folder.rng("on television")
+        _build_background(
+            folder,
+            TELEVISION,
+            held_out.recordings(talk),
+            args.television_hours,
+            change=lambda audio: on_television(played, audio, music, rooms),
+        )
     if args.noisy_hours:
-        noise = _sounds(args.background / args.noise, held_out)
-        noisy = in_noise(folder.rng("in noise"), held_out.recordings(talk), noise)
-        _build_background(folder, NOISY_TALK, noisy, args.noisy_hours)
+        noise, noisy = _sounds(args.background / args.noise, held_out), folder.rng("in noise")
+        if not noise:
+            message = "no recordings that can be read, which --noisy-hours needs"
+            raise ConfigError(Fault(str(args.background / args.noise), None, "", message))
+        _build_background(
+            folder,
+            NOISY_TALK,
+            held_out.recordings(talk),
+            args.noisy_hours,
+            change=lambda audio: in_noise(noisy, audio, noise),
+        )
 
 
 def _build_background(
-    folder: StreamFolder, category: str, recordings: Iterable[tuple[str, Audio]], hours: float
+    folder: StreamFolder,
+    category: str,
+    recordings: Iterable[tuple[str, Audio]],
+    hours: float,
+    *,
+    change: Callable[[Audio], Audio] = lambda audio: audio,
 ) -> None:
-    """One kind of negatives."""
+    """One kind of negatives, each stream changed as a whole."""
     for number, (audio, sources) in enumerate(background_streams(folder.rng(category), recordings, hours)):
-        folder.add(f"negative/{category}.{number}", audio, kind="negative", category=category, sources=sources)
+        name = f"negative/{category}.{number}"
+        folder.add(name, change(audio), kind="negative", category=category, sources=sources)
 
 
 def _rooms(args: argparse.Namespace, held_out: HeldOut, folder: StreamFolder) -> list[Audio]:

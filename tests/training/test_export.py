@@ -119,7 +119,7 @@ def test_a_graph_carries_the_bands_of_earlier_steps() -> None:
 
 
 @pytest.mark.parametrize(("stack", "settings"), [(1, {}), (2, {"context": 2}), (8, {"layers": 2})])
-def test_a_graph_tells_a_pause_by_the_levels_it_carries(stack: int, settings: dict[str, object]) -> None:
+def test_a_graph_tells_a_pause_by_the_loudness_it_carries(stack: int, settings: dict[str, object]) -> None:
     network, card = made("GRU", stack=stack, pause_bonus=3.0, **settings)
     steps = steps_of(features(), stack)
 
@@ -134,7 +134,8 @@ def test_a_graph_has_every_constant_once() -> None:
     graph = onnx.load_from_string(step_graph(*made("GRU", stack=2, phases=2)))
 
     constants = [
-        (tuple(value.dims), value.data_type, value.raw_data or bytes(value)) for value in graph.graph.initializer
+        (tuple(value.dims), value.data_type, onnx.numpy_helper.to_array(value).tobytes())
+        for value in graph.graph.initializer
     ]
 
     assert len(constants) == len(set(constants))

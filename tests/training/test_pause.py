@@ -58,7 +58,11 @@ def test_a_pause_is_over_three_seconds_after_it() -> None:
 
 
 def test_a_steady_noise_is_a_pause_however_it_wavers() -> None:
-    assert bonus(*[(10.0, 0.02), (10.1, 0.02)] * 100) == pytest.approx(1.5)
+    assert bonus(*[(10.0, 0.4), (10.08, 1.2)] * 3) == pytest.approx(1.5)
+
+
+def test_a_moment_in_which_the_noise_stops_is_not_the_quiet_that_a_word_is_measured_by() -> None:
+    assert bonus((10.0, 2.4), (4.0, 0.04), (10.0, 0.6), (14.0, 0.6)) > 0.9
 
 
 def test_between_quiet_and_busy_it_is_a_straight_line() -> None:
