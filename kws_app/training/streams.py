@@ -155,7 +155,8 @@ def run(args: argparse.Namespace) -> int:
     folder = StreamFolder(args.out, args.seed)
     words = {} if args.words is None else held_out.words(args.words)
     rooms = _rooms(args, held_out, folder) if words or args.television_hours else []
-    conditions = _conditions(args, held_out, rooms) if words else {}
+    noise = _noise(args, held_out) if words or args.noisy_hours else []
+    conditions = _conditions(args, held_out, rooms, noise) if words else {}
     _build_words(folder, words, conditions)
     for kind in ("other-words", "near-misses"):
         source = getattr(args, kind.replace("-", "_"))
@@ -165,7 +166,7 @@ def run(args: argparse.Namespace) -> int:
             folder.add(name, audio, kind=kind, words=spoken)
     for category, path in kinds.items():
         _build_background(folder, category, held_out.recordings(path), args.hours)
-    _build_talk(folder, args, held_out, rooms)
+    _build_talk(folder, args, held_out, rooms, noise)
     if not any(stream["kind"] == "negative" for stream in folder.streams.values()):
         message = "gave no hours without the words; see --kinds, --hours, --television-hours and --noisy-hours"
         raise ConfigError(Fault(str(args.background), None, "", message))
@@ -217,7 +218,9 @@ def _build_words(
             folder.add(name, audio, kind="positive", keyword=keyword, condition=condition, words=spoken)
 
 
-def _build_talk(folder: StreamFolder, args: argparse.Namespace, held_out: HeldOut, rooms: list[Audio]) -> None:
+def _build_talk(
+    folder: StreamFolder, args: argparse.Namespace, held_out: HeldOut, rooms: list[Audio], noise: list[Audio]
+) -> None:
     """Talk as it comes from a television, and in noise, if hours of it are wanted."""
     talk = args.background / args.television
     if args.television_hours:
@@ -230,10 +233,7 @@ def _build_talk(folder: StreamFolder, args: argparse.Namespace, held_out: HeldOu
             change=lambda audio: on_television(played, audio, music, rooms),
         )
     if args.noisy_hours:
-        noise, noisy = _sounds(args.background / args.noise, held_out), folder.rng("in noise")
-        if not noise:
-            message = "no recordings that can be read, which --noisy-hours needs"
-            raise ConfigError(Fault(str(args.background / args.noise), None, "", message))
+        noisy = folder.rng("in noise")
         _build_background(
             folder,
             NOISY_TALK,
@@ -264,10 +264,20 @@ def _rooms(args: argparse.Namespace, held_out: HeldOut, folder: StreamFolder) ->
     return measured + (simulated_rooms(folder.rng("rooms"), wanted, metres=FAR_METRES) if wanted else [])
 
 
-def _conditions(args: argparse.Namespace, held_out: HeldOut, rooms: list[Audio]) -> dict[str, Condition]:
+def _noise(args: argparse.Namespace, held_out: HeldOut) -> list[Audio]:
+    """What words and talk are mixed with."""
+    noise = _sounds(args.background / args.noise, held_out)
+    if args.noisy_hours and not noise:
+        message = "no recordings that can be read, which --noisy-hours needs"
+        raise ConfigError(Fault(str(args.background / args.noise), None, "", message))
+    return noise
+
+
+def _conditions(
+    args: argparse.Namespace, held_out: HeldOut, rooms: list[Audio], noise: list[Audio]
+) -> dict[str, Condition]:
     """Conditions by name, as far as there are recordings for them."""
     conditions: dict[str, Condition] = {"clean": clean}
-    noise = _sounds(args.background / args.noise, held_out)
     if noise:
         conditions |= {f"snr{snr:g}": Over(noise, (snr, snr)) for snr in args.snr}
     if rooms:
