@@ -58,6 +58,21 @@ def test_a_command_that_there_is_not_is_refused_with_the_nearest() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "refusal"),
+    [
+        (["status", "--jsn"], "kws-app status: error: unrecognized arguments: --jsn; did you mean '--json'?"),
+        (["mute", "--form=30m"], "kws-app mute: error: unrecognized arguments: --form=30m; did you mean '--for'?"),
+        (["mute", "30m"], "kws-app mute: error: unrecognized arguments: 30m"),
+    ],
+)
+def test_what_a_command_does_not_take_is_refused_beside_its_usage(arguments: list[str], refusal: str) -> None:
+    result = kws_app(*arguments)
+
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (2, refusal)
+    assert result.stderr.startswith(f"usage: kws-app {arguments[0]} ")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_every_command_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
