@@ -25,12 +25,15 @@ COMMANDS = {
     "compare": ("kws_app.training.compare", "add_parser"),
 }
 
+RESUMED = {"synthesize", "align", "teacher", "train", "report"}
+"""What these had done when they were stopped is not done again."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; a mistake of the user's is one sentence and its exit code."""
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
     parser = Parser(prog="kws-train", description=__doc__)
-    subparsers = parser.add_subparsers(required=True, metavar="command")
+    subparsers = parser.add_subparsers(required=True, dest="command", metavar="command")
     for module, function in COMMANDS.values():
         getattr(importlib.import_module(module), function)(subparsers)
     args = parser.parse_args(argv)
@@ -43,5 +46,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{error.filename or 'kws-train'}: {error.strerror or error}", file=sys.stderr)
         return EX_NOINPUT if isinstance(error, FileNotFoundError) else EX_CANTCREAT
     except KeyboardInterrupt:
-        print("stopped; the same command, given again, goes on from what was complete", file=sys.stderr)
+        goes_on = "; the same command, given again, goes on from what was complete"
+        print(f"stopped{goes_on if args.command in RESUMED else ''}", file=sys.stderr)
         return INTERRUPTED
