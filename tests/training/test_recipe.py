@@ -15,8 +15,7 @@ def test_a_recipe_that_does_not_exist_ends_with_a_sentence_and_78(capsys: pytest
     assert main(["train", "compter", "--data", "nowhere", "--work", "nowhere"]) == 78
 
     assert capsys.readouterr().err == (
-        "compter: no such recipe; there are computer-tiny, wakewords-en, wakewords-wide, "
-        "or give a .yaml file\n"
+        "compter: no such recipe; there are computer-tiny, wakewords-en, wakewords-wide, or give a .yaml file\n"
     )
 
 
