@@ -213,7 +213,8 @@ def test_listeners_are_told_what_hooks_are_told_and_how_those_ended(
     service.run()
 
     kinds = [event.kind for event in told]
-    assert kinds[:2] == ["state", "state"]
+    # A hook on the first state may have ended before the second.
+    assert [kind for kind in kinds if kind != "hook"][:2] == ["state", "state"]
     assert "detection" in kinds
     assert "hook" in kinds
     assert all(event.at is not None for event in told)
